@@ -1,0 +1,39 @@
+# Every command a person needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+
+.PHONY: help setup check test lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+setup: .setup  ## the virtual environment, the CDK command line and the functions' layer, all pinned
+
+.setup: requirements.txt pyproject.toml package-lock.json functions/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Headrace needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
+	uv pip sync --quiet requirements.txt
+	uv pip install --quiet --no-deps --editable .
+	npm ci --silent
+	python -m infra.layer
+	@touch .setup
+
+check: setup  ## lint, format, types, templates: the gate
+	ruff check .
+	ruff format --check .
+	mypy
+
+test: setup  ## every test
+	pytest
+
+lock: setup  ## pin the newest versions that fit pyproject.toml
+	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
+	npm install --package-lock-only
+
+clean:  ## remove what setup and synthesis made
+	rm -rf .venv .setup node_modules build cdk.out *.egg-info

@@ -1,0 +1,1 @@
+"""WHAT RUNS: one folder per Lambda function, and what they share."""

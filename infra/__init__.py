@@ -1,0 +1,1 @@
+"""WHAT IS DEPLOYED: one file per stage; a stack reads as the flow."""

@@ -1,0 +1,1 @@
+"""AWS ON ONE MACHINE: moto, plus what moto lacks."""
