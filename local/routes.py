@@ -1,0 +1,95 @@
+"""Which operation of which service is ours; everything else is moto's.
+
+A part registers a handler per operation. Handlers get the whole request and answer with a
+`Response`; an `AWSError` they raise is sent in the shape in which AWS sends it.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from local.http import Request, Response
+
+TARGETS = {
+    "athena": "AmazonAthena",
+    "cloudwatch": "GraniteServiceVersion20100801",
+    "firehose": "Firehose_20150804",
+    "glue": "AWSGlue",
+    "kinesis": "Kinesis_20131202",
+    "kms": "TrentService",
+    "logs": "Logs_20140328",
+    "sqs": "AmazonSQS",
+    "ssm": "AmazonSSM",
+}
+"""Services that name their operation in the X-Amz-Target header, with its first half."""
+
+SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+JSON = "application/x-amz-json-1.1"
+
+
+class AWSError(Exception):
+    """An error as AWS reports it: a code that clients know, a sentence, an HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The region and service that a signed request names."""
+
+    region: str
+    service: str
+
+
+Handler = Callable[[Request], Response]
+_handlers: dict[str, Handler] = {}
+
+
+def register(service: str, operation: str, handler: Handler) -> None:
+    """Answer `operation` of `service` (its boto3 name) with `handler`, in place of moto."""
+    _handlers[f"{TARGETS[service]}.{operation}"] = handler
+
+
+def find(request: Request) -> Handler | None:
+    """The handler that was registered for what the request asks for."""
+    return _handlers.get(request.header.get("x-amz-target", ""))
+
+
+def scope(request: Request) -> Scope | None:
+    """Region and service out of the request's signature, None when it is not signed."""
+    found = SCOPE.search(request.header.get("authorization", ""))
+    return Scope(found["region"], found["service"]) if found else None
+
+
+def parameters(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent; `SerializationException` when it is none."""
+    try:
+        return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise AWSError("SerializationException", str(error)) from error
+
+
+def answer(result: Any) -> Response:
+    """A successful answer of a service that speaks JSON; None is an empty body."""
+    body = b"" if result is None else msgspec.json.encode(result)
+    return Response(200, _headers(), body)
+
+
+def refusal(error: AWSError) -> Response:
+    """An error in the shape of the JSON protocols."""
+    body = msgspec.json.encode({"__type": error.code, "message": error.message})
+    return Response(error.status, [*_headers(), ("x-amzn-ErrorType", error.code)], body)
+
+
+def _headers() -> list[tuple[str, str]]:
+    return [("Content-Type", JSON), ("x-amzn-RequestId", str(uuid.uuid4()))]

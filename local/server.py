@@ -1,0 +1,96 @@
+"""The local AWS: one process, one port, our services first and moto for the rest."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from dataclasses import replace
+from types import ModuleType
+from typing import Any, Self
+
+
+
+from local import fallback, routes, settings
+from local.http import Request, Response, Server
+from local.settings import Settings
+
+LOG = logging.getLogger(__name__)
+HEALTH = "/_headrace/health"
+
+PARTS: tuple[ModuleType, ...] = ()
+"""Every part, in the order in which they start; they stop in the reverse order."""
+
+
+class LocalAWS:
+    """The local AWS inside this process (one at a time: moto's state is the process's).
+
+    with LocalAWS(port=0) as aws:
+        aws.endpoint, aws.env, aws.client("kinesis")
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """`options` are those of `Settings`; port 0 picks a free one.
+
+        Raises OSError when the port is taken.
+        """
+        wanted = Settings(**options)
+        self._server = Server(wanted.host, wanted.port, respond)
+        self.settings = replace(wanted, port=self._server.port)
+
+    @property
+    def endpoint(self) -> str:
+        return self.settings.endpoint
+
+    @property
+    def env(self) -> dict[str, str]:
+        return self.settings.environment
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this local AWS."""
+        import boto3
+
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name=self.settings.region,
+            aws_access_key_id=settings.ACCESS_KEY,
+            aws_secret_access_key=settings.ACCESS_KEY,
+        )
+
+    def start(self) -> None:
+        settings.use(self.settings)
+        for part in PARTS:
+            part.install()
+        self._server.start()
+
+    def stop(self) -> None:
+        """Parts first (they may need the port to finish their work), then the port."""
+        for part in reversed(PARTS):
+            if hasattr(part, "stop"):
+                part.stop()
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def respond(request: Request) -> Response:
+    """The answer to any request; never raises."""
+    try:
+        if request.path == HEALTH:
+            return Response(200, [("Content-Type", "application/json")], b'{"status":"ready"}')
+        handler = routes.find(request)
+        if handler is None:
+            return fallback.answer(request)
+        if request.header.get("content-encoding") == "gzip":
+            request.body = gzip.decompress(request.body)
+        return handler(request)
+    except routes.AWSError as error:
+        return routes.refusal(error)
+    except Exception as error:
+        LOG.exception("%s %s failed", request.method, request.header.get("x-amz-target", ""))
+        return routes.refusal(routes.AWSError("InternalFailure", repr(error), 500))

@@ -1,0 +1,55 @@
+"""What the local AWS runs with: one typed value, set before the parts are installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+ACCESS_KEY = "headrace"
+"""A key of our own: the CDK caches access key -> account, so a key shared with another
+emulator would answer with the wrong account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one running local AWS; `port` 0 means: pick a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    buffering_scale: float = 0.05
+    """Buffering intervals of delivery streams are multiplied by this (60 s -> 3 s)."""
+    shard_limits: bool = False
+    """Whether shards refuse what is above AWS's rates."""
+    account: str = ACCOUNT
+    region: str = REGION
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment that points any AWS client at this local AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+
+_current = Settings()
+
+
+def current() -> Settings:
+    """The settings of the local AWS that runs in this process."""
+    return _current
+
+
+def use(settings: Settings) -> None:
+    """Make `settings` the current ones; the server does so before it installs the parts."""
+    global _current  # noqa: PLW0603  one local AWS per process: moto's state is global too
+    _current = settings
