@@ -1,0 +1,70 @@
+"""What a function's answer says about its batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from local.mapping.lane import Answer, Entry, Failed, Succeeded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NONSENSE_FAILS_THE_BATCH = True
+"""With ReportBatchItemFailures, an answer of another shape acknowledges nothing. [open]"""
+
+
+def read(
+    payload: bytes,
+    error: str | None,
+    entries: Sequence[Entry],
+    *,
+    report: bool,
+    windowed: bool,
+    final: bool = False,
+) -> Answer:
+    """Interpret an invocation that ran.
+
+    `error` is the invocation's function error. `report` is whether the mapping has
+    ReportBatchItemFailures; without it whatever a function returns is a success. With tumbling
+    windows the answer must hold `state`, but after the final invocation the state is dropped
+    (https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html).
+    """
+    if error:
+        return Failed(error=error)
+    if not (report or windowed):
+        return Succeeded()
+    try:
+        answer = msgspec.json.decode(payload) if payload else None
+    except msgspec.DecodeError:
+        return Failed()
+    state = b"{}"
+    if windowed and not final:
+        if not isinstance(answer, dict) or not isinstance(answer.get("state"), dict):
+            return Failed()
+        state = msgspec.json.encode(answer["state"])
+    return (reported(answer, entries) if report else None) or Succeeded(state)
+
+
+def reported(answer: Any, entries: Sequence[Entry]) -> Failed | None:
+    """The failure an answer reports, None for success.
+
+    The lowest reported sequence number counts; one that is not in the batch fails the whole of it.
+    """
+    if answer is None or answer in ("", [], {}):
+        return None
+    if not isinstance(answer, dict):
+        return Failed() if NONSENSE_FAILS_THE_BATCH else None
+    failures = answer.get("batchItemFailures")
+    if not failures:
+        return None
+    if not isinstance(failures, list):
+        return Failed() if NONSENSE_FAILS_THE_BATCH else None
+    known = {str(entry.sequence_number): entry.sequence_number for entry in entries}
+    identifiers = [item.get("itemIdentifier") for item in failures if isinstance(item, dict)]
+    if len(identifiers) < len(failures) or not all(
+        isinstance(identifier, str) and identifier in known for identifier in identifiers
+    ):
+        return Failed()
+    return Failed(first=min(known[str(identifier)] for identifier in identifiers))
