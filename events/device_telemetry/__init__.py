@@ -1,0 +1,1 @@
+"""What a set-top box or sensor reports of itself."""

@@ -1,0 +1,1 @@
+"""One departure from New York's airports."""

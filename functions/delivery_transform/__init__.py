@@ -1,0 +1,1 @@
+"""Delivery's transform: validates each record and turns it into a row of its table."""

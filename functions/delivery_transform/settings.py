@@ -1,0 +1,26 @@
+"""The environment of the delivery transform: infra writes it, the function reads it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """`event_type` is a name of events.registry; `log_level` is one of Python's names."""
+
+    event_type: str
+    log_level: str = "INFO"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that carry these settings to the function."""
+        return {"EVENT_TYPE": self.event_type, "POWERTOOLS_LOG_LEVEL": self.log_level}
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The settings that the variables carry; KeyError names the one that is missing."""
+        return cls(
+            event_type=environment["EVENT_TYPE"],
+            log_level=environment.get("POWERTOOLS_LOG_LEVEL", cls.log_level),
+        )
