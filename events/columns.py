@@ -4,15 +4,13 @@ A type that could hold a value its column cannot is refused here, at synthesis, 
 as a record that delivery loses: an int must be bounded to 64 bits, a datetime must be an instant.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec import inspect
 
 from events.contract import Event
 from events.rules import UnfitContract, check, description_of, strip
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PARTITION_COLUMN = "event_date"
 """The partition column: the UTC date of the event time as a string YYYY-MM-DD."""
