@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 READ_AHEAD = 2
 """Batches that may be read per lane beyond the one in flight: bounds memory."""
 
-WINDOWS_USE_ONE_LANE = True
+WINDOWED_LANES = 1
 """A tumbling window's state is the shard's, so the parallelization factor is not applied. [open]"""
 
 
@@ -63,7 +63,9 @@ class Shard:
     def __init__(self, limits: Limits, *, factor: int = 1, window: int = 0) -> None:
         self.limits = limits
         self.lanes: list[Lane | WindowedLane] = (
-            [WindowedLane(limits, window)] if window else [Lane(limits) for _ in range(factor)]
+            [WindowedLane(limits, window) for _ in range(WINDOWED_LANES)]
+            if window
+            else [Lane(limits) for _ in range(factor)]
         )
         self.checkpoint = Checkpoint()
         self.closed = False

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 STATE_BYTES = 1024 * 1024
 """A larger state ends the window early."""
 
-FINAL_WITHOUT_RECORDS = True
-"""The final invocation of a window carries no records: they were all delivered before it. [open]"""
+FINAL_RECORDS: tuple[Entry, ...] = ()
+"""The final invocation of a window carries no records: all were delivered before it. [open]"""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class WindowedLane:
             if pane.not_before > now or pane.lane.flight:
                 return None
             self.finalizing = True
-            return Invoke((), replace(pane.window, final=True))
+            return Invoke(FINAL_RECORDS, replace(pane.window, final=True))
         action = pane.lane.step(now, flush=over)
         self.done += pane.lane.take_done()
         if isinstance(action, Invoke):
