@@ -12,7 +12,7 @@ from events.contract import Event
 HOME = Path(__file__).parent
 
 
-class UnknownType(LookupError):  # noqa: N818  named for what it says
+class UnknownType(LookupError):
     """No folder of `events/` has this name; the message lists those that are."""
 
 

@@ -11,7 +11,7 @@ KEY_LENGTH = 256
 """The longest partition key that Kinesis takes, in characters."""
 
 
-class UnfitContract(TypeError):  # noqa: N818  a verdict on a class
+class UnfitContract(TypeError):
     """The class is no event type; the message names the field and what to declare instead."""
 
 
