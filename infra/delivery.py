@@ -1,0 +1,129 @@
+"""Delivery: from the stream through the transform into the lake, as Parquet by event date."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisfirehose as firehose
+from constructs import Construct
+
+from events.columns import PARTITION_COLUMN
+from functions.delivery_transform.settings import Settings
+from infra.catalog import Table
+from infra.environments import Environment
+from infra.findings import accept
+from infra.function import Dependencies, Function
+from infra.logs import LogGroup
+from infra.storage import Bucket, Key
+
+# Lambda takes and gives at most 6 MB. Firehose's buffer counts the records alone; on the wire each
+# is base64 and carries about 0.3 KB of metadata. With half a MiB even records of 50 bytes fit.
+TRANSFORM_BUFFER_MIB = 0.5
+TRANSFORM_BUFFER_SECONDS = 15
+PARTITION_RETRY_SECONDS = 300
+
+
+class Transform(Function):
+    """The delivery transform of one event type (functions/delivery_transform)."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        event_type: str,
+        dependencies: Dependencies,
+        key: Key,
+    ) -> None:
+        super().__init__(
+            scope,
+            name,
+            environment=environment,
+            package="delivery_transform",
+            settings=Settings(event_type=event_type).environment(),
+            dependencies=dependencies,
+            key=key,
+            memory_mib=environment.transform_memory_mib,
+            seconds=environment.transform_seconds,
+            description=f"Validates {event_type} events on their way into the lake",
+        )
+
+
+class Delivery(Construct):
+    """The delivery stream and the role it works with, which can do nothing until it is granted:
+    CDK's own grants would be to the whole bucket, so its role is shown to it frozen."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        source: kinesis.IStream,
+        transform: Function,
+        table: Table,
+        bucket: Bucket,
+        key: Key,
+        data_prefix: str,
+        error_prefix: str,
+    ) -> None:
+        super().__init__(scope, name)
+        self.role = _role(self)
+        log_group = LogGroup(self, "Log", environment=environment, key=key)
+        log_group.grant_write(self.role)
+        frozen = self.role.without_policy_updates()
+        destination = firehose.S3Bucket(
+            bucket,
+            role=frozen,
+            processors=[
+                firehose.LambdaFunctionProcessor(
+                    transform.resource,
+                    buffer_size=cdk.Size.mebibytes(TRANSFORM_BUFFER_MIB),
+                    buffer_interval=cdk.Duration.seconds(TRANSFORM_BUFFER_SECONDS),
+                )
+            ],
+            dynamic_partitioning=firehose.DynamicPartitioningProps(
+                enabled=True,
+                retry_duration=cdk.Duration.seconds(PARTITION_RETRY_SECONDS),
+            ),
+            data_format_conversion=firehose.DataFormatConversionProps(
+                schema_configuration=firehose.SchemaConfiguration.from_cfn_table(table.resource),
+                input_format=firehose.InputFormat.OPENX_JSON,
+                output_format=firehose.OutputFormat.PARQUET,
+            ),
+            buffering_size=cdk.Size.mebibytes(environment.buffer_mib),
+            buffering_interval=cdk.Duration.seconds(environment.buffer_seconds),
+            data_output_prefix=(
+                f"{data_prefix}{PARTITION_COLUMN}=!{{partitionKeyFromLambda:{PARTITION_COLUMN}}}/"
+            ),
+            error_output_prefix=(
+                f"{error_prefix}!{{firehose:error-output-type}}/"
+                "arrival_date=!{timestamp:yyyy-MM-dd}/"
+            ),
+            encryption_key=key,
+            logging_config=firehose.EnableLogging(log_group),
+        )
+        self.resource = firehose.DeliveryStream(
+            self,
+            "Resource",
+            source=firehose.KinesisStreamSource(source),
+            destination=destination,
+            role=frozen,
+        )
+        # Firehose tries its source and its key when it is created: the policy must be there first.
+        self.resource.node.add_dependency(self.role.node.find_child("DefaultPolicy"))
+        accept(
+            self.resource,
+            "AwsSolutions-KDF1",
+            reason="A delivery stream that reads a Kinesis stream stores nothing of its own: the"
+            " records rest in the stream, under the customer key, and Firehose takes no other",
+        )
+        # Addresses for Redshift in a VPC, which CDK adds to every stack with a delivery stream.
+        cdk.Stack.of(self).node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
+
+
+def _role(scope: Construct) -> iam.Role:
+    """Firehose names the account it acts for as the external id: it acts for no other one here."""
+    account = {"StringEquals": {"sts:ExternalId": cdk.Stack.of(scope).account}}
+    firehose_service = iam.ServicePrincipal("firehose.amazonaws.com", conditions=account)
+    return iam.Role(scope, "Role", assumed_by=firehose_service)

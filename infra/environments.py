@@ -1,0 +1,117 @@
+"""The environments that can be deployed, and the values in which they may differ.
+
+`cdk deploy -c env=prod` chooses one. To add an environment is to add a value to ENVIRONMENTS.
+"""
+
+from dataclasses import dataclass
+
+from aws_cdk.aws_logs import RetentionDays
+
+from infra.errors import WrongConfiguration
+
+# AWS's limits for a delivery stream that converts and partitions, for a function that Firehose
+# calls, and for Athena's cutoff: a value outside them fails late, in the middle of a deployment.
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
+# https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+BUFFER_MIB = range(64, 128 + 1)
+BUFFER_SECONDS = range(60, 900 + 1)
+TRANSFORM_MEMORY_MIB = range(128, 10_240 + 1)
+TRANSFORM_SECONDS = range(1, 300 + 1)
+LEAST_SCAN_LIMIT_BYTES = 10_000_000
+NAME_LENGTH = range(1, 20 + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One deployment of Headrace in an account."""
+
+    name: str
+    """Part of the names of stacks, database and workgroup: lower case letters and digits."""
+    keep_data: bool
+    """Whether buckets, key, streams and logs outlive their stacks, which then refuse deletion.
+
+    Where it is False, `cdk destroy` leaves nothing, with one condition: S3 deletes only empty
+    buckets, so empty them first (`aws s3 rm --recursive s3://…`; they keep no old versions). CDK
+    could do that, but with a function of its own in the account that may delete every object.
+    """
+    log_retention: RetentionDays
+    access_log_days: int
+    """Days that S3's record of who read and wrote is kept."""
+    old_version_days: int
+    """Days that an overwritten or deleted object can be restored; 0 keeps no versions."""
+    query_result_days: int
+    """Days that Athena's results are kept: they can be had again from the data."""
+    scan_limit_bytes: int
+    """Athena stops a query that reads more. One TB costs 5 USD."""
+    buffer_mib: int
+    buffer_seconds: int
+    """A delivered file holds this much data or time, whichever is reached first, per event date:
+    shorter is fresher, longer makes fewer and larger files, which are faster to query."""
+    transform_memory_mib: int
+    transform_seconds: int
+
+    def __post_init__(self) -> None:
+        if not (self.name.isascii() and self.name.isalnum() and self.name.islower()):
+            raise self._wrong("name", self.name, "lower case letters and digits")
+        self._within("length of the name", len(self.name), NAME_LENGTH)
+        self._within("buffer_mib", self.buffer_mib, BUFFER_MIB)
+        self._within("buffer_seconds", self.buffer_seconds, BUFFER_SECONDS)
+        self._within("transform_memory_mib", self.transform_memory_mib, TRANSFORM_MEMORY_MIB)
+        self._within("transform_seconds", self.transform_seconds, TRANSFORM_SECONDS)
+        self._at_least("scan_limit_bytes", self.scan_limit_bytes, LEAST_SCAN_LIMIT_BYTES)
+        self._at_least("access_log_days", self.access_log_days, 1)
+        self._at_least("old_version_days", self.old_version_days, 0)
+        self._at_least("query_result_days", self.query_result_days, 1)
+
+    def _within(self, what: str, value: int, allowed: range) -> None:
+        if value not in allowed:
+            raise self._wrong(what, value, f"{allowed.start} to {allowed.stop - 1}")
+
+    def _at_least(self, what: str, value: int, least: int) -> None:
+        if value < least:
+            raise self._wrong(what, value, f"at least {least}")
+
+    def _wrong(self, what: str, value: object, allowed: str) -> WrongConfiguration:
+        return WrongConfiguration(
+            f"Environment {self.name}: {what} is {value}, but must be {allowed}"
+            " (infra/environments.py)."
+        )
+
+
+ENVIRONMENTS = (
+    Environment(
+        name="dev",
+        keep_data=False,
+        log_retention=RetentionDays.ONE_WEEK,
+        access_log_days=7,
+        old_version_days=0,
+        query_result_days=7,
+        scan_limit_bytes=10_000_000_000,
+        buffer_mib=64,
+        buffer_seconds=60,
+        transform_memory_mib=512,
+        transform_seconds=60,
+    ),
+    Environment(
+        name="prod",
+        keep_data=True,
+        log_retention=RetentionDays.ONE_YEAR,
+        access_log_days=365,
+        old_version_days=30,
+        query_result_days=30,
+        scan_limit_bytes=1_000_000_000_000,
+        buffer_mib=128,
+        buffer_seconds=300,
+        transform_memory_mib=1024,
+        transform_seconds=60,
+    ),
+)
+
+
+def named(name: object) -> Environment:
+    """The environment that the context names; without one, `dev`."""
+    for environment in ENVIRONMENTS:
+        if environment.name == ("dev" if name is None else name):
+            return environment
+    known = " or ".join(environment.name for environment in ENVIRONMENTS)
+    raise WrongConfiguration(f"There is no environment {name!r}: choose -c env={known}.")

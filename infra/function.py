@@ -1,0 +1,94 @@
+"""A Lambda function as every stage deploys it."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra import assets, layer
+from infra.environments import Environment
+from infra.findings import accept, accept_lint
+from infra.logs import LogGroup
+from infra.storage import Key
+
+# The layer's wheels are for this runtime and architecture (infra/layer.py).
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+ARCHITECTURE = lambda_.Architecture.ARM_64
+
+
+class Dependencies(lambda_.LayerVersion):
+    """What functions/requirements.txt lists. Each stack has its own version of the one asset: a
+    layer shared between stacks could never be replaced while one of them uses it."""
+
+    def __init__(self, scope: Construct, name: str) -> None:
+        super().__init__(
+            scope,
+            name,
+            code=lambda_.Code.from_asset(str(layer.folder())),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+            description="The functions' dependencies: functions/requirements.txt",
+        )
+
+
+class Function(Construct):
+    """One folder of functions/: `handler.handler` in it, with the settings that its settings.py
+    spells as environment variables. Its role may write its own log and traces, until granted more.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        package: str,
+        settings: Mapping[str, str],
+        dependencies: Dependencies,
+        key: Key,
+        memory_mib: int,
+        seconds: int,
+        description: str,
+    ) -> None:
+        super().__init__(scope, name)
+        self.log_group = LogGroup(self, "Log", environment=environment, key=key)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.log_group.grant_write(self.role)
+        with assets.staged(package) as code:
+            self.resource = lambda_.Function(
+                self,
+                "Resource",
+                description=description,
+                code=lambda_.Code.from_asset(str(code)),
+                handler=f"functions.{package}.handler.handler",
+                environment=dict(settings),
+                layers=[dependencies],
+                runtime=RUNTIME,
+                architecture=ARCHITECTURE,
+                memory_size=memory_mib,
+                timeout=cdk.Duration.seconds(seconds),
+                tracing=lambda_.Tracing.ACTIVE,
+                log_group=self.log_group,
+                role=self.role,
+            )
+        accept_lint(
+            self.resource,
+            "W3005",
+            reason="CDK names the role in DependsOn although the function's Role implies it",
+        )
+        accept(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
+        )
+
+    def grant_invoke(self, caller: iam.IGrantable) -> None:
+        """Calling the function, as deployed last: no version, no alias."""
+        arn = self.resource.function_arn
+        iam.Grant.add_to_principal(
+            grantee=caller,
+            actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+            resource_arns=[arn, f"{arn}:$LATEST"],
+        )

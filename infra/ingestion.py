@@ -1,0 +1,66 @@
+"""Ingestion: an event type's stream."""
+
+from datetime import timedelta
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from events.contract import Contract, OnDemand, Provisioned
+from infra.environments import Environment
+from infra.findings import accept
+from infra.storage import Key, removal_policy
+
+
+class Ingestion(Construct):
+    """Capacity and retention are the contract's; records are encrypted with the customer key."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        contract: Contract,
+        key: Key,
+    ) -> None:
+        super().__init__(scope, name)
+        mode, shards = _capacity(contract.capacity)
+        self._key = key
+        self.stream = kinesis.Stream(
+            self,
+            "Stream",
+            stream_mode=mode,
+            shard_count=shards,
+            retention_period=cdk.Duration.hours(contract.retention // timedelta(hours=1)),
+            encryption=kinesis.StreamEncryption.KMS,
+            encryption_key=key,
+            removal_policy=removal_policy(environment),
+        )
+        accept(
+            self.stream,
+            "AwsSolutions-KDS3",
+            reason="The customer key costs more than aws/kinesis, but only its use can be granted,"
+            " audited and withdrawn by the account",
+        )
+
+    def grant_read(self, reader: iam.IGrantable) -> None:
+        """What a consumer that polls the shards needs, and not one action more."""
+        iam.Grant.add_to_principal(
+            grantee=reader,
+            actions=[
+                "kinesis:DescribeStream",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            resource_arns=[self.stream.stream_arn],
+        )
+        self._key.grant_through("kinesis", reader, "kms:Decrypt")
+
+
+def _capacity(capacity: OnDemand | Provisioned) -> tuple[kinesis.StreamMode, int | None]:
+    if isinstance(capacity, Provisioned):
+        return kinesis.StreamMode.PROVISIONED, capacity.shards
+    return kinesis.StreamMode.ON_DEMAND, None

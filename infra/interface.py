@@ -1,0 +1,19 @@
+"""A stack's outputs and tags: the interface by which clients find a deployed pipeline."""
+
+import aws_cdk as cdk
+
+from infra.environments import Environment
+
+
+def publish(stack: cdk.Stack, **outputs: str) -> None:
+    """One output per keyword, under exactly that name."""
+    for name, value in outputs.items():
+        cdk.CfnOutput(stack, name, value=value)
+
+
+def tags(environment: Environment, *, stage: str) -> dict[str, str]:
+    """Tags of a stack, which CloudFormation hands on to all its resources.
+
+    `stage` is `lake` or the name of an event type.
+    """
+    return {"headrace:environment": environment.name, "headrace:stage": stage}

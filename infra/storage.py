@@ -1,0 +1,153 @@
+"""The customer key, the bucket that it encrypts, and the record of who used the bucket."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.environments import Environment
+from infra.findings import accept
+
+# Every object's key starts with what it is; within, with its event type.
+RESULTS_PREFIX = "athena/"
+EVENTS_PREFIX = "events/"
+ERRORS_PREFIX = "errors/"
+
+
+def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
+    return cdk.RemovalPolicy.RETAIN if environment.keep_data else cdk.RemovalPolicy.DESTROY
+
+
+class Key(kms.Key):
+    """Encrypts streams, objects and logs. Who may use it is decided by IAM policies in the account;
+    only CloudWatch Logs, which acts for itself, is named here."""
+
+    def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
+        super().__init__(
+            scope,
+            name,
+            description=f"Headrace {environment.name}: streams, objects and logs",
+            enable_key_rotation=True,
+            removal_policy=removal_policy(environment),
+        )
+        stack = cdk.Stack.of(self)
+        log_groups = stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"Headrace-{environment.name}-*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogGroupsOfThisEnvironment",
+                principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+                actions=[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey*",
+                    "kms:ReEncrypt*",
+                ],
+                resources=["*"],  # in a key's own policy: this key
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+            )
+        )
+
+    def grant_through(self, service: str, grantee: iam.IGrantable, *actions: str) -> None:
+        """Let the grantee use the key only inside requests to the service, such as `s3`."""
+        stack = cdk.Stack.of(self)
+        endpoint = f"{service}.{stack.region}.{stack.url_suffix}"
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=list(actions),
+            resource_arns=[self.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": endpoint}},
+        )
+
+
+class Bucket(s3.Bucket):
+    """Events, delivery's errors and query results, each under its own prefix."""
+
+    def __init__(self, scope: Construct, name: str, *, environment: Environment, key: Key) -> None:
+        self._key = key
+        super().__init__(
+            scope,
+            name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=environment.old_version_days > 0,
+            lifecycle_rules=_lifecycle(environment),
+            server_access_logs_bucket=AccessLogs(scope, "AccessLogs", environment=environment),
+            removal_policy=removal_policy(environment),
+        )
+
+    def grant_store(self, writer: iam.Role, *prefixes: str) -> None:
+        """What Firehose needs to write whole objects under these prefixes and nowhere else.
+        https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html"""
+        iam.Grant.add_to_principal(
+            grantee=writer,
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resource_arns=[self.bucket_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=writer,
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            resource_arns=[self.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+        )
+        self._key.grant_through("s3", writer, "kms:Decrypt", "kms:GenerateDataKey")
+        accept(
+            writer,
+            *(f"AwsSolutions-IAM5[Resource::{self._arn_abroad}/{prefix}*]" for prefix in prefixes),
+            reason="Firehose names the objects: no grant can be narrower than the prefix that is"
+            " this event type's own",
+        )
+
+    @property
+    def _arn_abroad(self) -> str:
+        """The bucket's ARN as cdk-nag prints it for other stacks: the name of its export."""
+        imported = self.stack.resolve(self.stack.export_value(self.bucket_arn))
+        return str(imported["Fn::ImportValue"])
+
+
+def _lifecycle(environment: Environment) -> list[s3.LifecycleRule]:
+    rules = [
+        s3.LifecycleRule(
+            id="AbandonedUploads", abort_incomplete_multipart_upload_after=cdk.Duration.days(7)
+        ),
+        s3.LifecycleRule(
+            id="QueryResults",
+            prefix=RESULTS_PREFIX,
+            expiration=cdk.Duration.days(environment.query_result_days),
+        ),
+    ]
+    if environment.old_version_days:
+        kept = cdk.Duration.days(environment.old_version_days)
+        rules.append(s3.LifecycleRule(id="OldVersions", noncurrent_version_expiration=kept))
+    return rules
+
+
+class AccessLogs(s3.Bucket):
+    """S3's record of every request to the bucket. S3 writes it with its own key only:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html"""
+
+    def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
+        super().__init__(
+            scope,
+            name,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="AccessLogs", expiration=cdk.Duration.days(environment.access_log_days)
+                )
+            ],
+            removal_policy=removal_policy(environment),
+        )
