@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BATCH_BYTES = 6 * 1024 * 1024
-"""The most a batch's payload may be, base64 and envelopes included."""
+BATCH_BYTES = 6 * 1024 * 1024 - 1024
+"""The most the records of a batch may be as JSON: Lambda's 6 MB, less what stands around them."""
 
 RETRY_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """Seconds between two invocations of one batch, by attempt; the last one repeats. [open]"""

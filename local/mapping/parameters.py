@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local.mapping.filters import Filter, InvalidPattern
-from local.mapping.lane import Limits
+from local.mapping.lane import BATCH_BYTES, Limits
+from local.mapping.window import STATE_BYTES
 
 UNLIMITED = -1
 
@@ -80,6 +81,7 @@ class Parameters:
             retries=None if retries == UNLIMITED else retries,
             age=retention if age == UNLIMITED else min(float(age), retention),
             bisect=self.bisect,
+            batch_bytes=BATCH_BYTES - (STATE_BYTES if self.tumbling else 0),
         )
 
     @property

@@ -1,0 +1,136 @@
+"""How every stream processor works: decode, transform, filter, buffer, emit.
+
+The stages are those of the Kinesis Connector Library
+(https://github.com/amazon-archives/amazon-kinesis-connectors). Two kinds of failure, by type:
+
+    Rejected    the record is wrong: counted and skipped here, kept with its payload by delivery
+    anything    the world is wrong, or we are: nothing from this record on is acknowledged, so
+                that the event source mapping retries, then bisects, then gives up to the
+                on-failure destination
+
+`process` is pure; what it returns says what to emit and what to acknowledge.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from events.contract import Event
+from events.decoding import Decoder
+from events.rejection import Rejected
+from functions.shared.aggregation import deaggregate
+
+E = TypeVar("E", bound=Event)
+D = TypeVar("D", bound=Event)
+
+
+class Identity(NamedTuple):
+    """Which record an event came in: the pair of numbers names it, also within an aggregate."""
+
+    shard_id: str
+    sequence_number: str
+    subsequence_number: int
+
+
+class Output(NamedTuple, Generic[D]):
+    """A derived event, and the record that caused it."""
+
+    cause: Identity
+    event: D
+
+
+class Wrong(NamedTuple):
+    """A record that was skipped because it is wrong; never its payload."""
+
+    identity: Identity
+    reason: str
+    detail: str
+
+
+@dataclass
+class Batch(Generic[D]):
+    """What became of a batch: received = emitted + filtered + wrong, up to `failed`.
+
+    `failed` is the first record that is not to be acknowledged, `error` why.
+    """
+
+    received: int = 0
+    filtered: int = 0
+    outputs: list[Output[D]] = field(default_factory=list)
+    wrong: list[Wrong] = field(default_factory=list)
+    failed: Identity | None = None
+    error: Exception | None = None
+
+    def reasons(self) -> Counter[str]:
+        return Counter(wrong.reason for wrong in self.wrong)
+
+    def fail(self, cause: Identity, error: Exception) -> None:
+        """Acknowledge nothing from this record on."""
+        self.failed, self.error = cause, error
+
+    def answer(self) -> dict[str, Any]:
+        """What the function returns to its event source mapping (ReportBatchItemFailures)."""
+        failures = [{"itemIdentifier": self.failed.sequence_number}] if self.failed else []
+        return {"batchItemFailures": failures}
+
+
+Put = Callable[[Sequence[D]], tuple[int, Exception] | None]
+"""Puts events, in order: None when all were put, else the index of the first that was not, and
+why."""
+
+
+def process(
+    event: dict[str, Any], decoder: Decoder[E], transform: Callable[[E, Identity], D | None]
+) -> Batch[D]:
+    """Decode every record of a Kinesis event and transform what it holds; None filters it out.
+
+    Stops at the first record that cannot be transformed, with everything before it done.
+    """
+    batch: Batch[D] = Batch()
+    for identity, data, arrival in records(event):
+        try:
+            found = transform(decoder.decode(data, arrival), identity)
+        except Rejected as rejected:
+            batch.wrong.append(Wrong(identity, str(rejected.reason), rejected.detail))
+        except Exception as error:
+            batch.fail(identity, error)
+            return batch
+        else:
+            if found is None:
+                batch.filtered += 1
+            else:
+                batch.outputs.append(Output(identity, found))
+        batch.received += 1
+    return batch
+
+
+def records(event: dict[str, Any]) -> Iterator[tuple[Identity, bytes, datetime]]:
+    """Every user record of a Kinesis event, with its identity and its approximate arrival."""
+    for record in event["Records"]:
+        kinesis = record["kinesis"]
+        data = b64decode(kinesis["data"])
+        shard_id = record["eventID"].partition(":")[0]
+        arrival = datetime.fromtimestamp(kinesis["approximateArrivalTimestamp"], UTC)
+        number = kinesis["sequenceNumber"]
+        aggregated = deaggregate(data)
+        if aggregated is None:
+            yield Identity(shard_id, number, 0), data, arrival
+            continue
+        for index, user in enumerate(aggregated):
+            yield Identity(shard_id, number, index), user.data, arrival
+
+
+def emit(batch: Batch[D], put: Put[D]) -> None:
+    """Put a batch's outputs; the record whose event could not be put is where the batch fails."""
+    if not batch.outputs:
+        return
+    failed = put([output.event for output in batch.outputs])
+    if failed is not None:
+        index, error = failed
+        cause = batch.outputs[index].cause
+        batch.fail(cause, error)
