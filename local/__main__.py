@@ -1,33 +1,68 @@
-"""`python -m local`: the local AWS in the foreground, until it is told to stop."""
+"""`python -m local`: the local AWS in the foreground, until it is told to stop.
 
-from __future__ import annotations
+When it is ready it prints one line on standard output, "headrace local AWS ready on <URL>".
+"""
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
+from types import FrameType
 
-from local.server import LocalAWS
 from local.settings import Settings
 
 DEFAULT = Settings()
+TAKEN = 2
+"""The exit code when the port cannot be had."""
+INTERRUPTED = 130
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--host", default=DEFAULT.host)
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="AWS on this machine: one process, one port.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--host", default=DEFAULT.host, help="address to listen on")
     parser.add_argument("--port", type=int, default=DEFAULT.port, help="0 picks a free one")
-    parser.add_argument("--buffering-scale", type=float, default=DEFAULT.buffering_scale)
-    parser.add_argument("--shard-limits", action="store_true", help="refuse above AWS's rates")
-    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning"])
-    parser.add_argument("--with-parent", action="store_true", help="stop when stdin ends")
+    parser.add_argument(
+        "--buffering-scale",
+        type=scale,
+        default=DEFAULT.buffering_scale,
+        help="factor on the buffering intervals of delivery streams",
+    )
+    parser.add_argument(
+        "--shard-limits", action="store_true", help="refuse what is above a shard's rates, as AWS"
+    )
+    parser.add_argument(
+        "--log-level", default="info", choices=["debug", "info", "warning", "error"], help=" "
+    )
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     return parser.parse_args(argv)
+
+
+def scale(text: str) -> float:
+    """A factor above 0 and up to 1."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
+    return value
 
 
 def main() -> int:
     chosen = arguments()
-    logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    ended = threading.Event()
+    _end_on_signals(ended)
+    if chosen.with_parent:
+        threading.Thread(target=_await_parent, args=(ended,), daemon=True).start()
+    from local.server import LocalAWS  # so that --help and a wrong option answer at once
+
     try:
         aws = LocalAWS(
             host=chosen.host,
@@ -37,20 +72,34 @@ def main() -> int:
         )
     except OSError as error:
         sys.stderr.write(
-            f"The local AWS cannot listen on {chosen.host}:{chosen.port}: "
-            f"{error.strerror.lower()}. Choose another port with --port.\n"
+            f"The local AWS cannot listen on {chosen.host}:{chosen.port} "
+            f"({os.strerror(error.errno or 0)}); choose another port with --port.\n"
         )
-        return 2
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    if chosen.with_parent:
-        threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+        return TAKEN
     with aws:
         sys.stdout.write(f"headrace local AWS ready on {aws.endpoint}\n")
         sys.stdout.flush()
         ended.wait()
     return 0
+
+
+def _end_on_signals(ended: threading.Event) -> None:
+    """The first signal stops cleanly, a second one at once."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if ended.is_set():
+            os._exit(INTERRUPTED)
+        ended.set()
+
+    for number in ENDING:
+        signal.signal(number, end)
+
+
+def _await_parent(ended: threading.Event) -> None:
+    """Standard input is a pipe from the parent; it ends when the parent does."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    ended.set()
 
 
 if __name__ == "__main__":

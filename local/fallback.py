@@ -1,7 +1,5 @@
 """moto behind our HTTP server: everything that no part of the local AWS answers itself."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 from urllib.parse import unquote_to_bytes

@@ -6,8 +6,6 @@ client sends in one call), hands it to a handler, and writes the answer in one p
 in chunks when the handler answers with an iterator.
 """
 
-from __future__ import annotations
-
 import logging
 import selectors
 import socket
@@ -16,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import BinaryIO
+from io import BufferedReader
 
 LOG = logging.getLogger(__name__)
 REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -83,7 +81,7 @@ class Server:
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
-            _quietly(lambda c=connection: c.shutdown(socket.SHUT_RD))
+            _end_reading(connection)
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -101,7 +99,7 @@ class Server:
         with self._lock:
             self._connections.add(connection)
         try:
-            with connection, connection.makefile("rb", buffering=65_536) as stream:
+            with connection, connection.makefile("rb") as stream:
                 while self._exchange(connection, stream):
                     pass
         except (BadRequest, ConnectionError, TimeoutError) as error:
@@ -110,7 +108,7 @@ class Server:
             with self._lock:
                 self._connections.discard(connection)
 
-    def _exchange(self, connection: socket.socket, stream: BinaryIO) -> bool:
+    def _exchange(self, connection: socket.socket, stream: BufferedReader) -> bool:
         """One request and its answer; False when the connection is to end."""
         request = read_request(stream, connection.sendall)
         if request is None:
@@ -122,7 +120,7 @@ class Server:
         return keep
 
 
-def read_request(stream: BinaryIO, send: Callable[[bytes], object]) -> Request | None:
+def read_request(stream: BufferedReader, send: Callable[[bytes], object]) -> Request | None:
     """The next request of a connection, or None at its end.
 
     `send` answers an `Expect: 100-continue`, without which a client waits a second before
@@ -145,7 +143,7 @@ def read_request(stream: BinaryIO, send: Callable[[bytes], object]) -> Request |
     return request
 
 
-def _headers(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+def _headers(stream: BufferedReader) -> Iterator[tuple[str, str]]:
     for _ in range(MOST_HEADERS):
         line = stream.readline(LONGEST_LINE)
         if line in (b"\r\n", b"\n"):
@@ -157,14 +155,14 @@ def _headers(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     raise BadRequest("too many headers")
 
 
-def _body(header: dict[str, str], stream: BinaryIO) -> bytes:
+def _body(header: dict[str, str], stream: BufferedReader) -> bytes:
     if "chunked" in header.get("transfer-encoding", "").lower():
         return b"".join(_chunks(stream))
     length = int(header.get("content-length") or 0)
     return _exactly(stream, length)
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _chunks(stream: BufferedReader) -> Iterator[bytes]:
     while size := int(stream.readline(LONGEST_LINE).partition(b";")[0], 16):
         yield _exactly(stream, size)
         stream.readline(LONGEST_LINE)
@@ -172,7 +170,7 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
         pass  # trailers
 
 
-def _exactly(stream: BinaryIO, length: int) -> bytes:
+def _exactly(stream: BufferedReader, length: int) -> bytes:
     data = stream.read(length)
     if len(data) != length:
         raise ConnectionError("the client went away within a body")
@@ -189,8 +187,7 @@ def encode(response: Response, *, head: bool, keep: bool) -> Iterable[bytes]:
         lines.append(f"Date: {formatdate(usegmt=True)}")
     if not keep:
         lines.append("Connection: close")
-    whole = isinstance(body, bytes)
-    if not whole:
+    if not isinstance(body, bytes):
         lines.append("Transfer-Encoding: chunked")
     elif "content-length" not in names and response.status not in BODILESS:
         lines.append(f"Content-Length: {len(body)}")
@@ -210,8 +207,8 @@ def _chunked(start: bytes, body: Iterator[bytes]) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
-def _quietly(action: Callable[[], object]) -> None:
+def _end_reading(connection: socket.socket) -> None:
     try:
-        action()
+        connection.shutdown(socket.SHUT_RD)
     except OSError as error:
         LOG.debug("already closed: %s", error)

@@ -4,8 +4,6 @@ A part registers a handler per operation. Handlers get the whole request and ans
 `Response`; an `AWSError` they raise is sent in the shape in which AWS sends it.
 """
 
-from __future__ import annotations
-
 import re
 import uuid
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from local import settings
 from local.http import Request, Response
 
 TARGETS = {
@@ -69,6 +68,12 @@ def scope(request: Request) -> Scope | None:
     """Region and service out of the request's signature, None when it is not signed."""
     found = SCOPE.search(request.header.get("authorization", ""))
     return Scope(found["region"], found["service"]) if found else None
+
+
+def region(request: Request) -> str:
+    """The region that the request was signed for."""
+    signed = scope(request)
+    return settings.current().region if signed is None else signed.region
 
 
 def parameters(request: Request) -> dict[str, Any]:

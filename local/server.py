@@ -1,23 +1,19 @@
 """The local AWS: one process, one port, our services first and moto for the rest."""
 
-from __future__ import annotations
-
 import gzip
 import logging
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Self
 
-
-
-from local import fallback, routes, settings
+from local import fallback, kinesis, routes, settings
 from local.http import Request, Response, Server
 from local.settings import Settings
 
 LOG = logging.getLogger(__name__)
 HEALTH = "/_headrace/health"
 
-PARTS: tuple[ModuleType, ...] = ()
+PARTS: tuple[ModuleType, ...] = (kinesis,)
 """Every part, in the order in which they start; they stop in the reverse order."""
 
 

@@ -1,7 +1,5 @@
 """What the local AWS runs with: one typed value, set before the parts are installed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 ACCOUNT = "123456789012"
@@ -51,5 +49,5 @@ def current() -> Settings:
 
 def use(settings: Settings) -> None:
     """Make `settings` the current ones; the server does so before it installs the parts."""
-    global _current  # noqa: PLW0603  one local AWS per process: moto's state is global too
+    global _current
     _current = settings

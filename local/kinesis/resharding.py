@@ -1,0 +1,200 @@
+"""Shards through the API: listing, splitting, merging, and having more or fewer of them."""
+
+import base64
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from local import settings
+from local.kinesis import errors, streams
+from local.kinesis.call import Call, Operation
+from local.kinesis.control import DAY, provisioned
+from local.kinesis.describing import described_shard
+from local.kinesis.errors import SHARD_LIMIT
+from local.kinesis.log import ShardLog
+from local.kinesis.shards import NotAdjacent, NotOpen
+from local.kinesis.stream import HOUR, Stream
+from local.routes import AWSError
+
+MOST_LISTED = 1000
+TOKEN_LIFETIME = 300.0
+RESIZES_PER_DAY = 10
+
+
+class Token(msgspec.Struct, frozen=True):
+    """Where the next page of ListShards starts."""
+
+    arn: str
+    after: str
+    issued: float
+    filter: dict[str, Any] | None
+
+
+def list_shards(call: Call) -> dict[str, Any]:
+    token = _token(call)
+    stream = streams.find(token.arn)
+    limit = call.get("MaxResults", MOST_LISTED)
+    wanted = _filter(token.filter or {}, stream)
+    with stream.lock:
+        stream.trim()
+        found = [shard for shard in stream.topology.listed() if wanted(shard)]
+    found = [shard for shard in found if shard.shard_id > token.after]
+    page = found[:limit]
+    result: dict[str, Any] = {"Shards": [described_shard(shard) for shard in page]}
+    if len(found) > limit:
+        following = Token(token.arn, page[-1].shard_id, time.time(), token.filter)
+        result["NextToken"] = base64.b64encode(msgspec.json.encode(following)).decode()
+    return result
+
+
+def _token(call: Call) -> Token:
+    """Where this call starts: at its own parameters or where the page before ended."""
+    text = call.get("NextToken")
+    if text is None:
+        after = call.get("ExclusiveStartShardId", "")
+        return Token(call.stream().arn, after, time.time(), call.get("ShardFilter"))
+    if call.get("StreamName") is not None:
+        raise errors.invalid("NextToken and StreamName cannot be provided together.")
+    try:
+        token = msgspec.json.decode(base64.b64decode(text), type=Token)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise errors.invalid("NextToken is invalid.") from error
+    if time.time() - token.issued > TOKEN_LIFETIME:
+        raise AWSError("ExpiredNextTokenException", "NextToken has expired.")
+    return token
+
+
+def _filter(chosen: dict[str, Any], stream: Stream) -> Callable[[ShardLog], bool]:
+    """The condition of a ShardFilter.
+
+    https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html
+    """
+    kind = chosen.get("Type", "FROM_TRIM_HORIZON")
+    if kind == "AFTER_SHARD_ID":
+        after = chosen.get("ShardId")
+        if after is None:
+            raise errors.invalid("ShardId must be specified for the filter AFTER_SHARD_ID.")
+        return lambda shard: shard.shard_id > after
+    if kind == "AT_LATEST":
+        return lambda shard: shard.closed_at is None
+    if kind.endswith("TRIM_HORIZON"):
+        at = max(stream.created, time.time() - stream.retention_hours * HOUR)
+    elif "Timestamp" in chosen:
+        at = chosen["Timestamp"]
+    else:
+        raise errors.invalid(f"Timestamp must be specified for the filter {kind}.")
+    if kind.startswith("FROM_"):
+        return lambda shard: _open_after(shard, at)
+    return lambda shard: shard.opened <= at and _open_after(shard, at)
+
+
+def _open_after(shard: ShardLog, at: float) -> bool:
+    return shard.closed_at is None or shard.closed_at >= at
+
+
+def split_shard(call: Call) -> None:
+    stream = call.stream()
+    _require_provisioned(stream)
+    shard = _log(stream, call["ShardToSplit"])
+    key = int(call["NewStartingHashKey"])
+    if provisioned(stream.region) + 1 > SHARD_LIMIT:
+        raise errors.too_many_shards(stream.region, provisioned(stream.region), 1)
+    if not shard.first_hash + 1 < key < shard.last_hash:
+        raise errors.invalid(
+            f"NewStartingHashKey {key} used in SplitShard() on shard {shard.shard_id} in stream "
+            f"{stream.name} under account {settings.ACCOUNT} is not both greater than one plus "
+            f"the shard's StartingHashKey {shard.first_hash} and less than the shard's "
+            f"EndingHashKey {shard.last_hash}."
+        )
+    with stream.lock:
+        try:
+            stream.topology.split(shard, key, stream.clock())
+        except NotOpen as error:
+            raise _closed(shard.shard_id, stream) from error
+        stream.changed()
+
+
+def merge_shards(call: Call) -> None:
+    stream = call.stream()
+    _require_provisioned(stream)
+    lower = _log(stream, call["ShardToMerge"])
+    upper = _log(stream, call["AdjacentShardToMerge"])
+    with stream.lock:
+        try:
+            stream.topology.merge(lower, upper, stream.clock())
+        except NotAdjacent as error:
+            raise errors.invalid(
+                f"Shards {lower.shard_id} and {upper.shard_id} in stream {stream.name} under "
+                f"account {settings.ACCOUNT} are not an adjacent pair of shards eligible for "
+                "merging"
+            ) from error
+        except NotOpen as error:
+            raise _closed(str(error), stream) from error
+        stream.changed()
+
+
+def update_shard_count(call: Call) -> dict[str, Any]:
+    stream, target = call.stream(), call["TargetShardCount"]
+    _require_provisioned(stream)
+    with stream.lock:
+        current = len(stream.topology.open)
+        _require_resizable(stream, current, target)
+        stream.resizes.append(stream.clock())
+        stream.topology.resize(target, stream.clock())
+        stream.changed()
+    return {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "CurrentShardCount": current,
+        "TargetShardCount": target,
+    }
+
+
+def _require_resizable(stream: Stream, current: int, target: int) -> None:
+    counts = f"Current open shard count: {current} Target shard count: {target}"
+    if target > 2 * current:
+        raise errors.invalid(
+            f"UpdateShardCount cannot scale up over double your current open shard count. {counts}"
+        )
+    if target * 2 < current:
+        raise errors.invalid(
+            "UpdateShardCount cannot scale down below half your current open shard count. " + counts
+        )
+    existing = provisioned(stream.region)
+    if existing + target - current > SHARD_LIMIT:
+        raise errors.too_many_shards(stream.region, existing, target - current)
+    stream.resizes = [moment for moment in stream.resizes if moment > stream.clock() - DAY]
+    if len(stream.resizes) >= RESIZES_PER_DAY:
+        raise errors.limit(
+            f"Stream {stream.name} under account {settings.ACCOUNT} was scaled "
+            f"{RESIZES_PER_DAY} times within 24 hours."
+        )
+
+
+def _require_provisioned(stream: Stream) -> None:
+    if stream.on_demand:
+        raise errors.on_demand(stream.name)
+
+
+def _log(stream: Stream, shard_id: str) -> ShardLog:
+    found = stream.topology.find(shard_id)
+    if found is None:
+        raise errors.no_shard(shard_id, stream.name)
+    return found
+
+
+def _closed(shard_id: str, stream: Stream) -> AWSError:
+    return errors.invalid(
+        f"Shard {shard_id} in stream {stream.name} under account {settings.ACCOUNT} has already "
+        "been merged or split, and thus is not eligible for merging or splitting."
+    )
+
+
+OPERATIONS: dict[str, Operation] = {
+    "ListShards": list_shards,
+    "SplitShard": split_shard,
+    "MergeShards": merge_shards,
+    "UpdateShardCount": update_shard_count,
+}
