@@ -1,0 +1,181 @@
+"""Queries through the Athena API, in an environment's workgroup and database."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cli.errors import WrongQuery
+from cli.prices import query_cost
+from cli.stacks import Lake
+from cli.values import Value, reader
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
+
+FIRST_POLL = 0.02
+LAST_POLL = 1.0
+"""Seconds between looks at a running query: quick at first, for the local AWS and small
+queries; a second is soon enough for long ones."""
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of an answer; `type` is Athena's word for it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished query: its columns, and rows that are read page by page, once."""
+
+    columns: list[Column]
+    rows: Iterator[list[Value]]
+    scanned_bytes: int
+    seconds: float
+    cost: float
+    """USD, as Athena bills; nothing for DDL."""
+
+    @property
+    def footer(self) -> str:
+        """What it took, as a sentence."""
+        return (
+            f"{readable(self.scanned_bytes)} scanned in {self.seconds:.2f} s; "
+            f"costs ${self.cost:.6f} on AWS."
+        )
+
+    def one(self) -> Value:
+        """The first value of the first row."""
+        return next(self.rows)[0]
+
+
+class Database:
+    """Runs SQL in one lake. Raises WrongQuery; Ctrl-C stops the query in Athena too."""
+
+    def __init__(self, athena: "AthenaClient", lake: Lake) -> None:
+        self._athena = athena
+        self._lake = lake
+
+    def ask(self, sql: str, parameters: Sequence[str] = ()) -> Answer:
+        """Run a query to its end; `parameters` are SQL literals for its question marks."""
+        return self.finish(self.start(sql, parameters))
+
+    def start(self, sql: str, parameters: Sequence[str] = ()) -> str:
+        """Start a query; its id."""
+        from botocore.exceptions import ClientError
+
+        given: dict[str, Any] = {"ExecutionParameters": list(parameters)} if parameters else {}
+        try:
+            started = self._athena.start_query_execution(
+                QueryString=sql,
+                WorkGroup=self._lake.work_group_name,
+                QueryExecutionContext={"Database": self._lake.database_name},
+                **given,
+            )
+        except ClientError as error:
+            answer = error.response["Error"]
+            if answer["Code"] != "InvalidRequestException":
+                raise
+            raise WrongQuery(f"Athena refuses the query: {answer['Message']}") from error
+        return started["QueryExecutionId"]
+
+    def finish(self, query_id: str) -> Answer:
+        """Wait for a started query."""
+        try:
+            execution = self._wait(query_id)
+        except KeyboardInterrupt:
+            self._athena.stop_query_execution(QueryExecutionId=query_id)
+            raise
+        return self._answer(query_id, execution)
+
+    def names(self) -> dict[str, str]:
+        """The workgroup's named queries: SQL by name."""
+        group = self._lake.work_group_name
+        pages = self._athena.get_paginator("list_named_queries").paginate(WorkGroup=group)
+        found: dict[str, str] = {}
+        for page in pages:
+            ids = page["NamedQueryIds"]
+            if ids:
+                batch = self._athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+                found |= {query["Name"]: query["QueryString"] for query in batch}
+        return dict(sorted(found.items()))
+
+    def _wait(self, query_id: str) -> "QueryExecutionTypeDef":
+        pause = FIRST_POLL
+        while True:
+            execution = self._athena.get_query_execution(QueryExecutionId=query_id)[
+                "QueryExecution"
+            ]
+            status = execution["Status"]
+            match status["State"]:
+                case "SUCCEEDED":
+                    return execution
+                case "FAILED":
+                    reason = status.get("StateChangeReason", "no reason given")
+                    raise WrongQuery(f"The query failed in Athena: {reason}")
+                case "CANCELLED":
+                    reason = status.get("StateChangeReason", "someone stopped it")
+                    raise WrongQuery(f"The query was stopped in Athena: {reason}")
+            time.sleep(pause)
+            pause = min(LAST_POLL, pause * 1.5)
+
+    def _answer(self, query_id: str, execution: "QueryExecutionTypeDef") -> Answer:
+        statistics = execution.get("Statistics", {})
+        scanned = statistics.get("DataScannedInBytes", 0)
+        is_query = execution.get("StatementType") == "DML"
+        pages = self._pages(query_id)
+        first = next(pages)
+        described = first["ResultSetMetadata"].get("ColumnInfo", [])
+        columns = [Column(column["Name"], column["Type"]) for column in described]
+        return Answer(
+            columns=columns,
+            rows=_rows(columns, first, pages, header=is_query),
+            scanned_bytes=scanned,
+            seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+            cost=query_cost(scanned) if is_query else 0.0,
+        )
+
+    def _pages(self, query_id: str) -> Iterator[Any]:
+        token: dict[str, Any] = {}
+        while True:
+            page = self._athena.get_query_results(
+                QueryExecutionId=query_id, MaxResults=PAGE, **token
+            )
+            yield page["ResultSet"]
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
+
+
+def _rows(
+    columns: list[Column], first: Any, pages: Iterator[Any], *, header: bool
+) -> Iterator[list[Value]]:
+    """The first row of a query's first page is its header; DDL has none."""
+    readers = [reader(column.type) for column in columns]
+    skip = 1 if header else 0
+    for page in (first, *()):
+        yield from _typed(page["Rows"][skip:], readers)
+    for page in pages:
+        yield from _typed(page["Rows"], readers)
+
+
+def _typed(rows: Any, readers: list[Any]) -> Iterator[list[Value]]:
+    for row in rows:
+        texts = [field.get("VarCharValue") for field in row["Data"]]
+        yield [
+            None if text is None else read(text) for read, text in zip(readers, texts, strict=True)
+        ]
+
+
+def readable(size: int) -> str:
+    """Bytes for a person: 812 B, 24.1 MB."""
+    amount = float(size)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:,.0f} {unit}" if unit == "B" else f"{amount:,.1f} {unit}"
+        amount /= 1000
+    return f"{amount:,.1f} TB"

@@ -1,0 +1,163 @@
+"""The account a command talks to, and what its errors mean to a person.
+
+botocore is imported when the first client is asked for: `headrace --help` needs none of it.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cli.errors import AccountFailure, Failure
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+
+EXPIRED = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+)
+WRONG_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMSAccessDeniedException"}
+)
+THROTTLED = frozenset(
+    {
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+RENEW = "renew them (for example `aws sso login` or `aws configure`) and repeat the command"
+
+
+class Account:
+    """Clients of one account and region, made when first used and then kept.
+
+    Everything comes from the usual places of an AWS client (environment, profile, endpoint
+    URL), so whether it is AWS or the local AWS is decided outside of this program.
+    """
+
+    @cached_property
+    def session(self) -> "boto3.Session":
+        import boto3
+
+        return boto3.Session()
+
+    @cached_property
+    def athena(self) -> "AthenaClient":
+        return self.session.client("athena", config=patient())
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        return self.session.client("cloudformation", config=patient())
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self.session.client("cloudwatch", config=patient())
+
+    @cached_property
+    def kinesis(self) -> "KinesisClient":
+        return self.session.client("kinesis", config=once())
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return self.session.client("s3", config=patient())
+
+
+def patient() -> "Config":
+    """For calls that are repeated by botocore until AWS has answered them."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
+    )
+
+
+def once() -> "Config":
+    """For PutRecords, which `cli.producer` repeats entry by entry, never as a whole call.
+
+    Sizes are the producer's too: without botocore's walk through every record the call costs a
+    third less.
+    """
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=5,
+        read_timeout=30,
+        parameter_validation=False,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+
+
+def explain(error: BaseException) -> Failure | None:
+    """The sentence for an error of botocore; None when it is not one."""
+    from botocore import exceptions as its
+
+    if isinstance(error, its.ClientError):
+        return _explain_answer(error)
+    if isinstance(error, its.NoCredentialsError | its.PartialCredentialsError):
+        return AccountFailure(
+            "No AWS credentials were found: set AWS_PROFILE, run `aws configure`, or use the "
+            "local AWS with `headrace local -- COMMAND`."
+        )
+    if isinstance(
+        error,
+        its.CredentialRetrievalError
+        | its.TokenRetrievalError
+        | its.SSOError
+        | its.UnauthorizedSSOTokenError,
+    ):
+        return AccountFailure(f"The AWS credentials cannot be read ({error}); {RENEW}.")
+    if isinstance(error, its.NoRegionError | its.InvalidRegionError):
+        return AccountFailure("No AWS region is set: set AWS_REGION, for example to us-east-1.")
+    if isinstance(error, its.ProfileNotFound | its.ConfigParseError | its.ConfigNotFound):
+        return AccountFailure(f"{error}: correct AWS_PROFILE or ~/.aws/config.")
+    if isinstance(error, its.HTTPClientError | its.EndpointConnectionError):
+        return AccountFailure(
+            f"AWS does not answer ({error}): check the network and AWS_ENDPOINT_URL, "
+            "or start the local AWS with `headrace local`."
+        )
+    if isinstance(error, its.BotoCoreError | ValueError) and "endpoint" in str(error).lower():
+        return AccountFailure(f"The endpoint of AWS is wrong ({error}): check AWS_ENDPOINT_URL.")
+    if isinstance(error, its.BotoCoreError):
+        return AccountFailure(f"The AWS client failed: {error}; see it all with --debug.")
+    return None
+
+
+def _explain_answer(error: Any) -> Failure:
+    answer = error.response.get("Error", {})
+    code, message = answer.get("Code", ""), answer.get("Message", "") or "no message"
+    operation = error.operation_name
+    if code in EXPIRED:
+        return AccountFailure(f"The AWS credentials have expired; {RENEW}.")
+    if code in WRONG_CREDENTIALS:
+        return AccountFailure(f"AWS does not accept the credentials ({code}); {RENEW}.")
+    if code in DENIED:
+        return AccountFailure(
+            f"AWS denies {operation}: {message} Ask for that permission, or use another profile."
+        )
+    if code in THROTTLED:
+        return AccountFailure(f"AWS throttles {operation} ({code}); wait a minute and repeat it.")
+    return AccountFailure(
+        f"AWS refused {operation} with {code}: {message.rstrip('.')}. See it all with --debug."
+    )

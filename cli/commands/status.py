@@ -1,0 +1,83 @@
+"""`headrace status`: where every event type stands."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.errors import MissingStack
+from cli.options import AsJson, Environment
+from cli.terminal import output, say, write
+
+if TYPE_CHECKING:
+    from cli.ledger import State
+
+
+def status(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=455, help="Count the last N days.")] = 14,
+    as_json: AsJson = False,
+    environment: Environment = "dev",
+) -> None:
+    """Show, per event type, its stream, what came in, was delivered and was rejected.
+
+    Counts are CloudWatch's, about a minute late on AWS. The age is that of the
+    newest delivered record, by ingested_at in its table: Athena bills that as
+    one query per type.
+
+    \b
+    Examples
+      headrace status
+      headrace status --days 1 --json
+    """
+    import msgspec
+
+    from cli.aws import Account
+    from cli.ledger import states
+    from cli.stacks import find
+
+    account = Account()
+    deployed = find(account.cloudformation, environment)
+    now = datetime.now(UTC)
+    found = states(account, deployed, now=now, window=timedelta(days=days))
+    if not found:
+        raise MissingStack(
+            f"Environment {environment!r} has a lake but no event type: deploy the event types "
+            f"with `cdk deploy --all -c env={environment}`."
+        )
+    if as_json:
+        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        return
+    _print(found)
+    say(f"Records since {found[0].since:%Y-%m-%d %H:%M} UTC.")
+
+
+def _print(found: list["State"]) -> None:
+    """Two lines per type on a narrow terminal would hide more than a short stream name does."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("type", no_wrap=True)
+    table.add_column("stream", overflow="ellipsis", no_wrap=True, min_width=8)
+    table.add_column("shards", no_wrap=True)
+    for name in ("in", "delivered", "rejected", "newest"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for state in found:
+        table.add_row(
+            state.event_type,
+            state.stream if state.stream_status == "ACTIVE" else f"{state.stream_status}",
+            f"{state.shards} {state.mode}",
+            f"{state.records_in:,}",
+            f"{state.delivered:,}",
+            f"{state.rejected:,}",
+            "-" if state.age_seconds is None else f"{readable_age(state.age_seconds)} ago",
+        )
+    output().print(table)
+
+
+def readable_age(seconds: float) -> str:
+    """An age in its largest unit: 12 s, 3 min, 5 h, 9 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

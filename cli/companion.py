@@ -1,0 +1,102 @@
+"""The local AWS as a process beside this one: started, awaited, stopped with everything flushed.
+
+It runs as `python -m local`, in a session of its own so that a Ctrl-C meant for the command
+that uses it does not stop it first, and it stops by itself when its standard input ends, so it
+never outlives us.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import IO
+
+from cli.errors import Failure
+from cli.isolation import isolated
+
+READY = re.compile(r"headrace local AWS ready on (?P<endpoint>http://\S+)")
+START = 120.0
+"""Seconds that it may take to be ready; a cold disk and a busy machine need some."""
+STOP = 60.0
+"""Seconds that it may take to deliver what is buffered and to end its functions."""
+
+
+def command(options: Sequence[str]) -> list[str]:
+    """`-P`: a folder named `local` where it is started must not be taken for ours."""
+    return [sys.executable, "-P", "-m", "local", *options]
+
+
+def become_local_aws(options: Sequence[str]) -> None:
+    """Replace this process by the local AWS: signals and the exit code are its own."""
+    sys.stdout.flush()
+    line = command(options)
+    os.execve(line[0], line, isolated(os.environ))  # noqa: S606  no shell is wanted
+
+
+@contextmanager
+def local_aws(options: Sequence[str]) -> Iterator[str]:
+    """Run a local AWS for the body, which gets its endpoint. Raises Failure.
+
+    What it prints (the functions' logs) goes to standard error.
+    """
+    process = subprocess.Popen(  # noqa: S603  our own module
+        command([*options, "--with-parent"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=isolated(os.environ),
+        start_new_session=True,
+    )
+    try:
+        yield _endpoint(process)
+    finally:
+        _stop(process)
+
+
+def _endpoint(process: subprocess.Popen[str]) -> str:
+    """Wait for the line that says it is ready."""
+    assert process.stdout is not None  # noqa: S101  it is a pipe
+    lines: SimpleQueue[str | None] = SimpleQueue()
+    threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
+    try:
+        endpoint = lines.get(timeout=START)
+    except Empty:
+        raise Failure(
+            f"The local AWS was not ready within {START:.0f} s: start it alone with "
+            "`headrace local --log-level debug` to see why."
+        ) from None
+    if endpoint is None:
+        code = process.wait()
+        raise Failure(f"The local AWS did not start (exit code {code}): its message is above.")
+    return endpoint
+
+
+def _forward(stdout: IO[str], lines: SimpleQueue[str | None]) -> None:
+    for line in stdout:
+        if found := READY.match(line):
+            lines.put(found["endpoint"])
+        else:
+            sys.stderr.write(line)
+    lines.put(None)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Ask it to stop, wait for its flush, and end it when it does not."""
+    process.terminate()
+    try:
+        process.wait(STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise Failure(
+            f"The local AWS did not stop within {STOP:.0f} s and was ended; "
+            "what its delivery streams still held is not delivered."
+        ) from None
+    finally:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()

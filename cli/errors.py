@@ -1,0 +1,63 @@
+"""What can go wrong for a person, each a sentence that says what to do next.
+
+    Failure              1    it did not work
+    ├─ AccountFailure    1    AWS, or the way to it: credentials, region, permission, throttling
+    ├─ MissingStack      1    the environment, or a part of it, is not deployed
+    ├─ UnreadableSource  1    the events to replay cannot be read
+    ├─ RefusedLine       1    a line that does not validate, with --strict
+    ├─ WrongQuery        1    Athena did not answer
+    ├─ Unbalanced        1    a record is not accounted for
+    ├─ WrongUsage        2    what was typed is wrong
+    └─ Interrupted     130    Ctrl-C
+
+The number is the exit code of `headrace`. `headrace local -- COMMAND` returns COMMAND's exit
+code instead (127 when there is no such command, 126 when it cannot be run), and a reader that
+goes away (`headrace query … | head`) ends `headrace` quietly with 141, as SIGPIPE would.
+"""
+
+BROKEN_PIPE = 141
+
+
+class Failure(Exception):
+    """A failure that is told in one sentence; `code` is the exit code."""
+
+    code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class AccountFailure(Failure):
+    """AWS, or the way to it, does not work for this person now."""
+
+
+class MissingStack(Failure):
+    """What the command needs is not deployed."""
+
+
+class UnreadableSource(Failure):
+    """The events to replay cannot be read."""
+
+
+class RefusedLine(Failure):
+    """A line does not validate against its contract, and `--strict` was given."""
+
+
+class WrongQuery(Failure):
+    """Athena refused the query, or it failed, or it was stopped elsewhere."""
+
+
+class Unbalanced(Failure):
+    """put = delivered + rejected does not hold."""
+
+
+class WrongUsage(Failure):
+    """What was typed cannot be meant."""
+
+    code = 2
+
+
+class Interrupted(Failure):
+    """Ctrl-C: the message is the account of what was done until then."""
+
+    code = 130

@@ -1,0 +1,13 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+Environment = Annotated[
+    str,
+    typer.Option("--env", envvar="HEADRACE_ENV", metavar="NAME", help="Deployed environment."),
+]
+"""Which deployment of the account is meant."""
+EventType = Annotated[str, typer.Argument(metavar="TYPE", help="Event type: `headrace types`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -1,0 +1,129 @@
+"""One replay: entries through a sender onto a stream, and the account of it."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cli.kinesis import PutRecords, limits
+from cli.pace import Pace
+from cli.producer import Entry, Producer, Tally
+from cli.sender import Outcome, Sender
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+LANES = 2
+"""Calls in flight. botocore's serialization is Python, so a third one gains nothing."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of a replay: read = put + not put + unknown."""
+
+    event_type: str
+    stream: str
+    read: int
+    put: int
+    not_put: dict[str, int]
+    first_not_put: int | None
+    """Number of the first line (or built-in event) that was not put."""
+    unknown: int
+    """Sent, and the end came before the answer."""
+    retried: dict[str, int]
+    invalid: dict[str, int]
+    put_bytes: int
+    seconds: float
+    events_per_second: float
+    interrupted: bool
+
+    def sentences(self) -> Iterator[str]:
+        """The account for a person, a sentence a line."""
+        yield (
+            f"Put {self.put:,} {self.event_type} events ({self.put_bytes / 1e6:,.1f} MB) on "
+            f"{self.stream} in {self.seconds:,.1f} s: {self.events_per_second:,.0f} events/s."
+        )
+        if self.retried:
+            yield f"Sent again: {_by_reason(self.retried)}."
+        if self.invalid:
+            yield (f"Do not validate, and delivery will reject them: {_by_reason(self.invalid)}.")
+
+    @property
+    def complete(self) -> bool:
+        return not (self.not_put or self.unknown)
+
+    def loss(self) -> str:
+        """What was not put, for the last sentence of a replay that is not complete."""
+        parts = [f"{self.put:,} put"]
+        if self.not_put:
+            parts.append(
+                f"{sum(self.not_put.values()):,} not put ({_by_reason(self.not_put)}), "
+                f"the first of them number {self.first_not_put:,} of the source"
+            )
+        if self.unknown:
+            parts.append(f"{self.unknown:,} sent without an answer, so they may be put")
+        return ", ".join(parts)
+
+
+def _by_reason(counts: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+
+
+class Replay:
+    """Puts entries on the stream of an event type; `tally` can be watched while it runs."""
+
+    def __init__(self, kinesis: "KinesisClient", *, event_type: str, stream: str) -> None:
+        self._event_type = event_type
+        self._stream = stream
+        self._put = PutRecords(kinesis, stream)
+        self._producer = Producer(limits=limits(kinesis, stream), lanes=LANES)
+
+    @property
+    def tally(self) -> Tally:
+        return self._producer.tally
+
+    def run(
+        self,
+        chunks: Iterator[list[Entry]],
+        *,
+        pace: Pace,
+        invalid: dict[str, int],
+        progress: Callable[[], None] = lambda: None,
+    ) -> tuple[Summary, BaseException | None]:
+        """The account, and what ended it early. Ctrl-C ends it early too, accounted for."""
+        sender = Sender(
+            producer=self._producer, put=self._put, pace=pace, lanes=LANES, progress=progress
+        )
+        started = time.monotonic()
+        with _on_interrupt(sender.interrupt):
+            outcome = sender.run(chunks)
+        return self._summary(outcome, invalid, time.monotonic() - started), outcome.error
+
+    def _summary(self, outcome: Outcome, invalid: dict[str, int], seconds: float) -> Summary:
+        tally = self.tally
+        return Summary(
+            event_type=self._event_type,
+            stream=self._stream,
+            read=tally.put + sum(tally.not_put.values()) + outcome.unknown,
+            put=tally.put,
+            not_put=dict(tally.not_put),
+            first_not_put=tally.first_not_put,
+            unknown=outcome.unknown,
+            retried=dict(tally.retried),
+            invalid=dict(invalid),
+            put_bytes=tally.put_bytes,
+            seconds=round(seconds, 3),
+            events_per_second=round(tally.put / seconds, 1) if seconds else 0.0,
+            interrupted=outcome.interrupted,
+        )
+
+
+@contextmanager
+def _on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

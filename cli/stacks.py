@@ -1,0 +1,102 @@
+"""What is deployed in an environment: the stacks' outputs, which are the public interface.
+
+Stacks are found by their tags, `headrace:environment` and `headrace:stage` (the lake, or an
+event type), so nothing here knows how they are named.
+"""
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from cli.errors import MissingStack
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+ENVIRONMENT_TAG = "headrace:environment"
+STAGE_TAG = "headrace:stage"
+LAKE = "lake"
+Outputs = TypeVar("Outputs", bound=msgspec.Struct)
+
+
+class Lake(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """The outputs of the lake stack."""
+
+    bucket_name: str
+    database_name: str
+    work_group_name: str
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """The outputs of an event type's stack."""
+
+    event_type: str
+    stream_name: str
+    delivery_stream_name: str
+    table_name: str
+    transform_function_name: str
+    data_prefix: str
+    error_prefix: str
+
+
+class Stack(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployed stack; `outputs` are empty until its first deployment has succeeded."""
+
+    name: str
+    status: str
+    outputs: dict[str, str]
+
+
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment as it is deployed now: its stacks by stage."""
+
+    environment: str
+    stacks: dict[str, Stack]
+
+    @property
+    def event_types(self) -> list[str]:
+        return sorted(stage for stage in self.stacks if stage != LAKE)
+
+    def lake(self) -> Lake:
+        """Raises MissingStack."""
+        return self._outputs(LAKE, Lake)
+
+    def flow(self, event_type: str) -> Flow:
+        """Raises MissingStack."""
+        return self._outputs(event_type, Flow)
+
+    def _outputs(self, stage: str, kind: type[Outputs]) -> Outputs:
+        what = "the lake" if stage == LAKE else f"event type {stage!r}"
+        stack = self.stacks.get(stage)
+        deploy = f"`cdk deploy --all -c env={self.environment}`"
+        if stack is None:
+            raise MissingStack(
+                f"There is no stack for {what} in environment {self.environment!r} of this "
+                f"account and region: deploy it with {deploy}, or choose another with --env."
+            )
+        try:
+            return msgspec.convert(stack.outputs, kind)
+        except msgspec.ValidationError as error:
+            raise MissingStack(
+                f"Stack {stack.name} ({stack.status}) lacks outputs of {what} ({error}): wait "
+                f"until it is deployed, or deploy it again with {deploy}."
+            ) from None
+
+
+def find(cloudformation: "CloudFormationClient", environment: str) -> Deployed:
+    """Read which stacks of `environment` exist in this account and region."""
+    stacks = {}
+    for page in cloudformation.get_paginator("describe_stacks").paginate():
+        for found in page["Stacks"]:
+            tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+            if tags.get(ENVIRONMENT_TAG) != environment or STAGE_TAG not in tags:
+                continue
+            stacks[tags[STAGE_TAG]] = Stack(
+                name=found["StackName"],
+                status=found["StackStatus"],
+                outputs={
+                    output["OutputKey"]: output["OutputValue"]
+                    for output in found.get("Outputs", [])
+                },
+            )
+    return Deployed(environment=environment, stacks=stacks)

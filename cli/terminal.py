@@ -1,0 +1,32 @@
+"""Where things are printed: data on standard output, everything said about it on standard error.
+
+rich honours NO_COLOR, and colours nothing that is not a terminal.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def output() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def errors() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Data: one line on standard output, as it is."""
+    sys.stdout.write(text + "\n")
+
+
+def say(text: str) -> None:
+    """A remark: one line on standard error."""
+    sys.stderr.write(text + "\n")
