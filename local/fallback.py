@@ -4,22 +4,54 @@ import io
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from botocore.model import OperationNotFoundError
 from moto.core.request import (
     PRESERVED_HEADER_NAMES_ENVIRON_KEY,
     environ_key_for_header,
     should_preserve_original_header_name,
 )
+from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local import refusals, routes
 from local.http import Request, Response
 
+PAGE = b"<!doctype html"
 DROPPED = {"content-length", "transfer-encoding", "connection"}
 
 _application = DomainDispatcherApplication(create_backend_app)
 
 
 def answer(request: Request) -> Response:
-    """What moto answers."""
+    """What moto answers; `UnsupportedOperation` for what it does not implement."""
+    try:
+        response = _ask(request)
+    except (NotImplementedError, OperationNotFoundError) as error:
+        raise refusals.unsupported(request) from error
+    if _is_page(response) or _is_nothing(request, response):
+        raise refusals.unsupported(request)
+    return response
+
+
+def reset() -> None:
+    """Forget everything that moto holds."""
+    moto_api_backend.reset()
+
+
+def _is_page(response: Response) -> bool:
+    """Whether it is the web framework's own page: no route of moto's matched."""
+    body = response.body
+    return response.status in (404, 405) and isinstance(body, bytes) and body.startswith(PAGE)
+
+
+def _is_nothing(request: Request, response: Response) -> bool:
+    """Whether moto found no action; an S3 object may be missing without a word, too."""
+    signed = routes.scope(request)
+    elsewhere = signed is not None and signed.service != "s3"
+    return elsewhere and response.status == 404 and not response.body and request.method != "HEAD"
+
+
+def _ask(request: Request) -> Response:
     status = "500"
     headers: list[tuple[str, str]] = []
 

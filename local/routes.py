@@ -90,11 +90,5 @@ def answer(result: Any) -> Response:
     return Response(200, _headers(), body)
 
 
-def refusal(error: AWSError) -> Response:
-    """An error in the shape of the JSON protocols."""
-    body = msgspec.json.encode({"__type": error.code, "message": error.message})
-    return Response(error.status, [*_headers(), ("x-amzn-ErrorType", error.code)], body)
-
-
 def _headers() -> list[tuple[str, str]]:
     return [("Content-Type", JSON), ("x-amzn-RequestId", str(uuid.uuid4()))]

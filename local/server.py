@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any, Self
 
-from local import fallback, kinesis, routes, settings
+from local import fallback, kinesis, refusals, routes, settings
 from local.http import Request, Response, Server
 from local.settings import Settings
 
@@ -43,15 +43,7 @@ class LocalAWS:
 
     def client(self, service: str) -> Any:
         """A boto3 client of this local AWS."""
-        import boto3
-
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint,
-            region_name=self.settings.region,
-            aws_access_key_id=settings.ACCESS_KEY,
-            aws_secret_access_key=settings.ACCESS_KEY,
-        )
+        return settings.client(self.settings, service)
 
     def start(self) -> None:
         settings.use(self.settings)
@@ -65,6 +57,7 @@ class LocalAWS:
             if hasattr(part, "stop"):
                 part.stop()
         self._server.stop()
+        fallback.reset()
 
     def __enter__(self) -> Self:
         self.start()
@@ -77,16 +70,21 @@ class LocalAWS:
 def respond(request: Request) -> Response:
     """The answer to any request; never raises."""
     try:
-        if request.path == HEALTH:
-            return Response(200, [("Content-Type", "application/json")], b'{"status":"ready"}')
-        handler = routes.find(request)
-        if handler is None:
-            return fallback.answer(request)
-        if request.header.get("content-encoding") == "gzip":
-            request.body = gzip.decompress(request.body)
-        return handler(request)
+        return _answer(request)
     except routes.AWSError as error:
-        return routes.refusal(error)
+        return refusals.refuse(request, error)
     except Exception as error:
-        LOG.exception("%s %s failed", request.method, request.header.get("x-amz-target", ""))
-        return routes.refusal(routes.AWSError("InternalFailure", repr(error), 500))
+        LOG.exception("%s failed", refusals.operation(request))
+        failure = routes.AWSError("InternalFailure", repr(error), 500)
+        return refusals.refuse(request, failure)
+
+
+def _answer(request: Request) -> Response:
+    if request.path == HEALTH:
+        return Response(200, [("Content-Type", "application/json")], b'{"status":"ready"}')
+    handler = routes.find(request)
+    if handler is None:
+        return fallback.answer(request)
+    if request.header.get("content-encoding") == "gzip":
+        request.body = gzip.decompress(request.body)
+    return handler(request)
