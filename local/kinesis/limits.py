@@ -40,7 +40,7 @@ class ShardLimits:
         self._records = Bucket(1000)
         self._written = Bucket(MIB)
         self._calls = Bucket(5)
-        self._read = Bucket(2 * MIB)
+        self._read = Bucket(2 * MIB, capacity=0)
 
     def write(self, size: int, now: float) -> bool:
         """Take a record of `size` bytes, or refuse it and take nothing.
@@ -56,7 +56,7 @@ class ShardLimits:
 
     def call(self, now: float) -> bool:
         """Take one GetRecords call, or refuse it."""
-        if self._calls.level(now) < 1 or self._read.level(now) <= 0:
+        if self._calls.level(now) < 1 or self._read.level(now) < 0:
             return False
         self._calls.spend(1)
         return True

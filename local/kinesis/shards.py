@@ -3,10 +3,14 @@
 Pure, like the log. The open shards always partition the hash keys 0 to 2^128 - 1.
 """
 
+import re
 from bisect import bisect_right
 from itertools import pairwise
 
 from local.kinesis.log import HASH_KEYS, ShardLog, hash_key
+
+SHARD_ID = re.compile(r"(?:shardId-)?(\d{1,12})")
+"""AWS takes the short forms too: 1, shardId-1 and shardId-000000000001 are one shard."""
 
 
 class NotOpen(Exception):
@@ -54,9 +58,9 @@ class Shards:
 
     def find(self, shard_id: str) -> ShardLog | None:
         """A shard by its id, None when there is none or it expired."""
-        _, _, number = shard_id.rpartition("-")
-        index = int(number) if number.isdecimal() else -1
-        if not 0 <= index < len(self.every) or self.every[index].shard_id in self.expired:
+        match = SHARD_ID.fullmatch(shard_id)
+        index = int(match[1]) if match else len(self.every)
+        if index >= len(self.every) or self.every[index].shard_id in self.expired:
             return None
         return self.every[index]
 

@@ -10,7 +10,7 @@ from local.settings import Settings
 
 READY = "headrace local AWS ready on "
 STOP_TIMEOUT = 30.0
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class LocalAWSProcess:
@@ -23,7 +23,7 @@ class LocalAWSProcess:
     def __init__(self, *arguments: str, port: int = 0) -> None:
         """Start, and wait until it is ready; RuntimeError when it ends instead."""
         command = [sys.executable, "-m", "local", "--with-parent", "--port", str(port)]
-        self._process = subprocess.Popen(  # noqa: S603  this interpreter and this package
+        self._process = subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
