@@ -45,7 +45,8 @@ class Decoder(Generic[E]):
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
         plain = [name for name, type_ in fields.items() if is_instant(type_)]
         self._decode = msgspec.json.Decoder(kind).decode
-        self._instants = attrgetter(contract.event_time, *plain)  # event time twice: it is first
+        others = [name for name in plain if name != contract.event_time]
+        self._instants = attrgetter(contract.event_time, *others or [contract.event_time])
         self._nested = any(
             mentions_instants(type_) for name, type_ in fields.items() if name not in plain
         )
@@ -61,8 +62,10 @@ class Decoder(Generic[E]):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise rejected(data, error) from None
         instants = self._instants(event)
+        if self._nested:
+            instants = self._in_utc(event)
         for instant in instants:
-            if self._nested or (instant is not None and instant.tzinfo is not UTC):
+            if instant is not None and instant.tzinfo is not UTC:
                 instants = self._in_utc(event)
                 break
         if instants[0] < self._first:
@@ -77,10 +80,13 @@ class Decoder(Generic[E]):
         return event
 
     def _in_utc(self, event: E) -> tuple[datetime, ...]:
-        try:
-            in_utc(event)
-        except OverflowError:
-            raise Rejected(Reason.OUT_OF_RANGE, "Expected years from 1 to 9999 in UTC") from None
+        for name in event.__struct_fields__:
+            try:
+                msgspec.structs.force_setattr(event, name, in_utc(getattr(event, name)))
+            except OverflowError:
+                raise Rejected(
+                    Reason.OUT_OF_RANGE, f"Expected years from 1 to 9999 in UTC - at `$.{name}`"
+                ) from None
         instants: tuple[datetime, ...] = self._instants(event)
         return instants
 

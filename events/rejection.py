@@ -53,20 +53,23 @@ def rejected(data: bytes, error: Exception) -> Rejected:
 
 
 # What msgspec 0.22 says and what it means. Only what is known to quote nothing is repeated:
-# "Invalid enum value '…'" holds the payload's value and "unknown field `…`" its key.
+# "Invalid enum value '…'" holds the payload's value, and "unknown field `…`" a key, which is told
+# when it can only be a name.
 _PATH = r"(?P<path> - at `[^`]*`)?$"
+_NAME = r"`[A-Za-z_][A-Za-z0-9_]{0,63}`"
 _MESSAGES = [
     (re.compile(pattern + _PATH, re.DOTALL), reason, instead)
     for pattern, reason, instead in (
         (r"Expected `(object|array)`, got `\w+`(?! - at)", Reason.NOT_OBJECT, None),
         (r"Object missing required field `[^`]+`", Reason.MISSING_FIELD, None),
-        (r"Object contains unknown field `.*`", Reason.UNKNOWN_FIELD, "Unknown field"),
+        (rf"Object contains unknown field {_NAME}", Reason.UNKNOWN_FIELD, None),
+        (r"Object contains unknown field .*?", Reason.UNKNOWN_FIELD, "Object has an unknown field"),
         (r"Expected `[^`]+` (<|<=|>|>=) \S+", Reason.OUT_OF_RANGE, None),
-        (r"Expected `\w+` of length .*", Reason.OUT_OF_RANGE, None),
-        (r"Expected `\w+` matching regex .*", Reason.OUT_OF_RANGE, None),
+        (r"Expected `\w+` of length .*?", Reason.OUT_OF_RANGE, None),
+        (r"Expected `\w+` matching regex .*?", Reason.OUT_OF_RANGE, None),
         (r"Expected `\w+` that's a multiple of \S+", Reason.OUT_OF_RANGE, None),
         (r"(Integer value|Number) out of range", Reason.OUT_OF_RANGE, None),
-        (r"Invalid (enum )?value .*", Reason.OUT_OF_RANGE, "Expected one of the declared values"),
+        (r"Invalid (enum )?value .*?", Reason.OUT_OF_RANGE, "Expected one of the declared values"),
         (r"Expected `[^`]+`, got `\w+`", Reason.WRONG_TYPE, None),
         (r"Expected `\w+` with(out)? a timezone component", Reason.WRONG_TYPE, None),
         (r"Invalid RFC3339 encoded \w+", Reason.WRONG_TYPE, None),

@@ -17,7 +17,7 @@ NAMESPACE = "Headrace"
 
 def logger(service: str) -> Logger:
     """A JSON logger on standard output."""
-    return Logger(service=service)
+    return Logger(service=service, utc=True)
 
 
 def tracer(service: str) -> Tracer:

@@ -1,0 +1,1 @@
+"""WHAT FLOWS: the contracts, their samples and their sources."""
