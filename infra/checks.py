@@ -8,7 +8,8 @@ reason beside the construct it is about (infra/findings.py).
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from infra.environments import ENVIRONMENTS, Environment
+from events.rules import UnfitContract
+from infra.environments import ENVIRONMENTS
 from infra.errors import CannotSynthesize
 from infra.stacks import add_stacks
 
@@ -24,11 +26,13 @@ CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
 REGION = "us-east-1"
 
 
-def findings(environment: Environment) -> Iterator[str]:
-    """One line per finding in the environment's stacks."""
+def findings(add: Callable[[cdk.App], None]) -> Iterator[str]:
+    """One line per finding in the stacks that `add` puts into an app."""
     with tempfile.TemporaryDirectory(prefix="headrace-checks-") as folder:
         assembly = Path(folder)
-        yield from _synthesized(environment, assembly)
+        app = cdk.App(context=json.loads(CDK_JSON.read_text())["context"], outdir=folder)
+        add(app)
+        yield from _synthesized(app, assembly / "validation-report.json")
         for template in sorted(assembly.glob("*.template.json")):
             stack = template.name.removesuffix(".template.json")
             for match in lint(template.read_text(), config=ManualArgs(regions=[REGION])):
@@ -36,19 +40,14 @@ def findings(environment: Environment) -> Iterator[str]:
                 yield f"{stack}/{where}: {match.rule.id} {match.message} (cfn-lint)"
 
 
-def _synthesized(environment: Environment, assembly: Path) -> Iterator[str]:
-    context = json.loads(CDK_JSON.read_text())["context"]
-    app = cdk.App(context=context, outdir=str(assembly))
-    add_stacks(app, environment=environment)
+def _synthesized(app: cdk.App, report: Path) -> Iterator[str]:
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    report = assembly / "validation-report.json"
     try:
         app.synth()
     except RuntimeError:  # jsii has one exception for everything; findings leave a report
         if not report.is_file():
             raise
-    if report.is_file():
-        yield from _reported(json.loads(report.read_text()))
+    yield from _reported(json.loads(report.read_text()))
 
 
 def _reported(report: Any) -> Iterator[str]:
@@ -61,8 +60,12 @@ def _reported(report: Any) -> Iterator[str]:
 
 def main() -> None:
     try:
-        found = [finding for environment in ENVIRONMENTS for finding in findings(environment)]
-    except CannotSynthesize as reason:
+        found = [
+            finding
+            for environment in ENVIRONMENTS
+            for finding in findings(partial(add_stacks, environment=environment))
+        ]
+    except (CannotSynthesize, UnfitContract) as reason:
         sys.exit(str(reason))
     print(*found, sep="\n", end="\n" if found else "")
     if found:

@@ -113,5 +113,5 @@ def named(name: object) -> Environment:
     for environment in ENVIRONMENTS:
         if environment.name == ("dev" if name is None else name):
             return environment
-    known = " or ".join(environment.name for environment in ENVIRONMENTS)
-    raise WrongConfiguration(f"There is no environment {name!r}: choose -c env={known}.")
+    known = " or ".join(f"-c env={environment.name}" for environment in ENVIRONMENTS)
+    raise WrongConfiguration(f"There is no environment {name!r}: choose {known}.")

@@ -1,6 +1,7 @@
 """Ingestion: an event type's stream."""
 
 from datetime import timedelta
+from math import ceil
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -33,7 +34,7 @@ class Ingestion(Construct):
             "Stream",
             stream_mode=mode,
             shard_count=shards,
-            retention_period=cdk.Duration.hours(contract.retention // timedelta(hours=1)),
+            retention_period=cdk.Duration.hours(ceil(contract.retention / timedelta(hours=1))),
             encryption=kinesis.StreamEncryption.KMS,
             encryption_key=key,
             removal_policy=removal_policy(environment),

@@ -128,7 +128,13 @@ def _lifecycle(environment: Environment) -> list[s3.LifecycleRule]:
     ]
     if environment.old_version_days:
         kept = cdk.Duration.days(environment.old_version_days)
-        rules.append(s3.LifecycleRule(id="OldVersions", noncurrent_version_expiration=kept))
+        rules.append(
+            s3.LifecycleRule(
+                id="OldVersions",
+                noncurrent_version_expiration=kept,
+                expired_object_delete_marker=True,
+            )
+        )
     return rules
 
 

@@ -1,0 +1,204 @@
+"""What is deployed for an event type, and the interface by which clients find it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from events import registry
+from events.columns import glue_columns
+from events.contract import OnDemand
+from infra.environments import named
+from tests.infra.assembly import Assembly, synthesize
+
+QUERIES = {"cancellations_by_hour", "most_flown_aircraft", "worst_carriers"}
+TYPE_OUTPUTS = {
+    "EventType",
+    "StreamName",
+    "DeliveryStreamName",
+    "TableName",
+    "TransformFunctionName",
+    "DataPrefix",
+    "ErrorPrefix",
+}
+
+
+def stack_of(assembly: Assembly, event_type: str) -> str:
+    return f"Headrace-{assembly.environment}-{event_type.replace('_', '-')}"
+
+
+def test_there_is_a_lake_and_a_stack_per_event_type_found_by_their_tags(
+    assembly: Assembly,
+) -> None:
+    stages = {"lake": f"Headrace-{assembly.environment}-lake"}
+    stages |= {name: stack_of(assembly, name) for name in registry.names()}
+    assert {name: stack["tags"] for name, stack in assembly.manifest.items()} == {
+        stack: {"headrace:environment": assembly.environment, "headrace:stage": stage}
+        for stage, stack in stages.items()
+    }
+
+
+def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
+    outputs = {
+        stack: {name for name, output in template["Outputs"].items() if "Export" not in output}
+        for stack, template in assembly.templates.items()
+    }
+    lake = f"Headrace-{assembly.environment}-lake"
+    assert outputs == {
+        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn"},
+        **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
+    }
+    flight = assembly.templates[stack_of(assembly, "flight")]["Outputs"]
+    assert {name: flight[name]["Value"] for name in ("EventType", "DataPrefix", "ErrorPrefix")} == {
+        "EventType": "flight",
+        "DataPrefix": "events/flight/",
+        "ErrorPrefix": "errors/flight/",
+    }
+
+
+def test_a_stream_has_the_capacity_and_retention_of_its_contract(assembly: Assembly) -> None:
+    found = {
+        stream.stack: (
+            stream.properties["RetentionPeriodHours"],
+            stream.properties["StreamModeDetails"]["StreamMode"],
+            stream.properties.get("ShardCount"),
+        )
+        for stream in assembly.resources("AWS::Kinesis::Stream")
+    }
+    wanted = {}
+    for name, kind in registry.types().items():
+        capacity = kind.contract.capacity
+        hours = kind.contract.retention.total_seconds() / 3600
+        wanted[stack_of(assembly, name)] = (
+            (hours, "ON_DEMAND", None)
+            if isinstance(capacity, OnDemand)
+            else (hours, "PROVISIONED", capacity.shards)
+        )
+    assert found == wanted
+
+
+def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
+    assembly: Assembly,
+) -> None:
+    tables = {
+        table.properties["TableInput"]["Name"]: table.properties["TableInput"]
+        for table in assembly.resources("AWS::Glue::Table")
+    }
+    assert set(tables) == set(registry.names())
+    for name, kind in registry.types().items():
+        table = tables[name]
+        assert [
+            (column["Name"], column["Type"], column.get("Comment", ""))
+            for column in table["StorageDescriptor"]["Columns"]
+        ] == list(glue_columns(kind))
+        assert [(key["Name"], key["Type"]) for key in table["PartitionKeys"]] == [
+            ("event_date", "string")
+        ]
+        parameters = dict(table["Parameters"])
+        template = parameters.pop("storage.location.template")
+        assert template["Fn::Join"][1][-1] == f"/events/{name}/event_date=${{event_date}}/"
+        assert parameters == {
+            "EXTERNAL": "TRUE",
+            "classification": "parquet",
+            "projection.enabled": "true",
+            "projection.event_date.type": "date",
+            "projection.event_date.format": "yyyy-MM-dd",
+            "projection.event_date.range": f"{kind.contract.first_date},NOW+1DAYS",
+            "projection.event_date.interval": "1",
+            "projection.event_date.interval.unit": "DAYS",
+        }
+
+
+def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: Assembly) -> None:
+    environment = named(assembly.environment)
+    for stream in assembly.resources("AWS::KinesisFirehose::DeliveryStream"):
+        name = assembly.manifest[stream.stack]["tags"]["headrace:stage"]
+        ids = {
+            resource.type: resource.name
+            for resource in assembly.resources()
+            if resource.stack == stream.stack
+        }
+        destination = stream.properties["ExtendedS3DestinationConfiguration"]
+        (processor,) = destination["ProcessingConfiguration"]["Processors"]
+        parameters = {
+            parameter["ParameterName"]: parameter["ParameterValue"]
+            for parameter in processor["Parameters"]
+        }
+        parameters.pop("RoleArn")
+        schema = destination["DataFormatConversionConfiguration"]["SchemaConfiguration"]
+        assert {
+            "source": stream.properties["KinesisStreamSourceConfiguration"]["KinesisStreamARN"],
+            "transform": parameters,
+            "table": schema["TableName"],
+            "hints": destination["BufferingHints"],
+            "partitioning": destination["DynamicPartitioningConfiguration"]["Enabled"],
+            "prefix": destination["Prefix"],
+            "errors": destination["ErrorOutputPrefix"],
+            "log": destination["CloudWatchLoggingOptions"]["LogStreamName"],
+        } == {
+            "source": {"Fn::GetAtt": [ids["AWS::Kinesis::Stream"], "Arn"]},
+            "transform": {
+                "LambdaArn": {"Fn::GetAtt": [ids["AWS::Lambda::Function"], "Arn"]},
+                "BufferIntervalInSeconds": "15",
+                "BufferSizeInMBs": "0.5",
+            },
+            "table": {"Ref": ids["AWS::Glue::Table"]},
+            "hints": {
+                "IntervalInSeconds": environment.buffer_seconds,
+                "SizeInMBs": environment.buffer_mib,
+            },
+            "partitioning": True,
+            "prefix": f"events/{name}/event_date=!{{partitionKeyFromLambda:event_date}}/",
+            "errors": f"errors/{name}/!{{firehose:error-output-type}}/"
+            "arrival_date=!{timestamp:yyyy-MM-dd}/",
+            "log": {"Ref": ids["AWS::Logs::LogStream"]},
+        }
+
+
+def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembly) -> None:
+    (workgroup,) = assembly.resources("AWS::Athena::WorkGroup")
+    configuration = workgroup.properties["WorkGroupConfiguration"]
+    assert (
+        workgroup.properties["Name"],
+        configuration["EnforceWorkGroupConfiguration"],
+        configuration["BytesScannedCutoffPerQuery"],
+        configuration["ResultConfiguration"]["OutputLocation"]["Fn::Join"][1][-1],
+    ) == (
+        f"headrace-{assembly.environment}",
+        True,
+        named(assembly.environment).scan_limit_bytes,
+        "/athena/",
+    )
+    queries = {
+        query.properties["Name"]: query.properties
+        for query in assembly.resources("AWS::Athena::NamedQuery")
+    }
+    assert set(queries) == QUERIES
+    for query in queries.values():
+        sql = query["QueryString"]["Fn::Join"][1]
+        assert {"Ref": "Database"} in sql and not query["Description"].startswith("--")
+        assert query["WorkGroup"] == {"Ref": workgroup.name}
+
+
+def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assembly) -> None:
+    found = {
+        function.stack: function.properties["Environment"]["Variables"]["EVENT_TYPE"]
+        for function in assembly.resources("AWS::Lambda::Function")
+    }
+    assert found == {stack_of(assembly, name): name for name in registry.names()}
+
+
+def test_synthesizing_again_elsewhere_gives_the_same_files(
+    assemblies: Mapping[str, Assembly], tmp_path: Path
+) -> None:
+    """No path, time or random name enters an assembly; without a context it is dev's."""
+    again = tmp_path / "elsewhere"
+    with synthesize(None, again) as process:
+        assert process.communicate() == ("", "")
+    assert _files(again) == _files(assemblies["dev"].folder)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

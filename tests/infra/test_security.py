@@ -1,0 +1,214 @@
+"""What must hold for every resource of every environment, those still to come included."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from infra.environments import named
+from tests.infra.assembly import Assembly, Resource
+
+# Where each type of resource names the key that encrypts it.
+ENCRYPTED = {
+    "AWS::KinesisFirehose::DeliveryStream": (
+        "ExtendedS3DestinationConfiguration",
+        "EncryptionConfiguration",
+        "KMSEncryptionConfig",
+        "AWSKMSKeyARN",
+    ),
+    "AWS::Athena::WorkGroup": (
+        "WorkGroupConfiguration",
+        "ResultConfiguration",
+        "EncryptionConfiguration",
+        "KmsKey",
+    ),
+    "AWS::Kinesis::Stream": ("StreamEncryption", "KeyId"),
+    "AWS::Logs::LogGroup": ("KmsKeyId",),
+    "AWS::S3::Bucket": (
+        "BucketEncryption",
+        "ServerSideEncryptionConfiguration",
+        "ServerSideEncryptionByDefault",
+        "KMSMasterKeyID",
+    ),
+    "AWS::SNS::Topic": ("KmsMasterKeyId",),
+    "AWS::SQS::Queue": ("KmsMasterKeyId",),
+}
+# S3 writes access logs only into a bucket with S3's own key.
+WITHOUT_CUSTOMER_KEY = {"AccessLogs"}
+
+# The property by which each type of resource can be given a fixed name; None where it has none.
+NAMES = {
+    "AWS::Athena::NamedQuery": "Name",
+    "AWS::Athena::WorkGroup": "Name",
+    "AWS::Glue::Database": "DatabaseInput.Name",
+    "AWS::Glue::Table": "TableInput.Name",
+    "AWS::IAM::Policy": None,  # PolicyName is no name in the account, only in its role
+    "AWS::IAM::Role": "RoleName",
+    "AWS::KMS::Key": None,
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Logs::LogStream": "LogStreamName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::S3::BucketPolicy": None,
+}
+NAMED = {
+    "AWS::Athena::NamedQuery",
+    "AWS::Athena::WorkGroup",
+    "AWS::Glue::Database",
+    "AWS::Glue::Table",
+}
+KEPT = {"AWS::KMS::Key", "AWS::Kinesis::Stream", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
+
+# Actions that know no resources: https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
+WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def test_every_bucket_is_closed_to_the_public_and_to_plain_http(assembly: Assembly) -> None:
+    policies = {
+        (policy.stack, policy.properties["Bucket"]["Ref"]): policy
+        for policy in assembly.resources("AWS::S3::BucketPolicy")
+    }
+    for bucket in assembly.resources("AWS::S3::Bucket"):
+        assert bucket.properties["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }, bucket
+        policy = policies[bucket.stack, bucket.name]
+        assert _refuses_plain_http(policy, bucket), bucket
+
+
+def _refuses_plain_http(policy: Resource, bucket: Resource) -> bool:
+    arn = {"Fn::GetAtt": [bucket.name, "Arn"]}
+    wanted = {
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:*",
+        "Resource": [arn, {"Fn::Join": ["", [arn, "/*"]]}],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return wanted in policy.properties["PolicyDocument"]["Statement"]
+
+
+def test_everything_that_stores_is_encrypted_with_the_customer_key(assembly: Assembly) -> None:
+    keys = [str(key) for key in assembly.resources("AWS::KMS::Key")]
+    for resource in assembly.resources(*ENCRYPTED):
+        found = _at(resource.properties, ENCRYPTED[resource.type])
+        key = assembly.key({"stack": resource.stack, **found} if isinstance(found, dict) else found)
+        if any(resource.name.startswith(name) for name in WITHOUT_CUSTOMER_KEY):
+            assert key is None, resource
+        else:
+            assert key in keys, resource
+
+
+def _at(properties: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        if isinstance(properties, list):
+            (properties,) = properties
+        properties = properties.get(step) if properties else None
+    return properties
+
+
+def test_every_key_is_rotated(assembly: Assembly) -> None:
+    for key in assembly.resources("AWS::KMS::Key"):
+        assert key.properties["EnableKeyRotation"] is True, key
+
+
+def test_no_role_may_do_more_than_it_must(assembly: Assembly) -> None:
+    for role, statement in _statements(assembly):
+        actions = _list(statement["Action"])
+        assert not [action for action in actions if "*" in action], role
+        for resource in _list(statement["Resource"]):
+            if resource == "*":
+                assert WITHOUT_RESOURCE.issuperset(actions), role
+            else:
+                assert not _is_wild(resource), (role, resource)
+
+
+def _statements(assembly: Assembly) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    for policy in assembly.resources("AWS::IAM::Policy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow", policy
+            yield policy, statement
+    for role in assembly.resources("AWS::IAM::Role"):
+        assert {"AssumeRolePolicyDocument"} == set(role.properties), role
+
+
+def _is_wild(resource: object) -> bool:
+    """Whether an ARN has a wildcard other than for the objects under a type's own prefix."""
+    match resource:
+        case {"Fn::Join": ["", [_, str(path)]]} if path.count("/") == 3:
+            return not path.startswith(("/events/", "/errors/")) or path.index("*") < len(path) - 1
+        case _:
+            return "*" in str(resource)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_role_is_assumed_by_one_service_and_for_this_account(assembly: Assembly) -> None:
+    for role in assembly.resources("AWS::IAM::Role"):
+        (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        by_firehose = {
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"sts:ExternalId": {"Ref": "AWS::AccountId"}}},
+            "Effect": "Allow",
+            "Principal": {"Service": "firehose.amazonaws.com"},
+        }
+        by_lambda = {
+            "Action": "sts:AssumeRole",
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+        assert statement in (by_firehose, by_lambda), role
+
+
+def test_every_log_group_forgets(assembly: Assembly) -> None:
+    days = {"dev": 7, "prod": 365}[assembly.environment]
+    for group in assembly.resources("AWS::Logs::LogGroup"):
+        assert group.properties["RetentionInDays"] == days, group
+
+
+def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
+    assembly: Assembly,
+) -> None:
+    for function in assembly.resources("AWS::Lambda::Function"):
+        shown = {
+            name: function.properties[name]
+            for name in ("Architectures", "Runtime", "TracingConfig", "Timeout", "MemorySize")
+        }
+        assert shown == {
+            "Architectures": ["arm64"],
+            "Runtime": "python3.14",
+            "TracingConfig": {"Mode": "Active"},
+            "Timeout": 60,
+            "MemorySize": {"dev": 512, "prod": 1024}[assembly.environment],
+        }, function
+        assert "Ref" in function.properties["LoggingConfig"]["LogGroup"], function
+
+
+def test_only_what_sql_must_spell_has_a_fixed_name(assembly: Assembly) -> None:
+    for resource in assembly.resources():
+        where = NAMES[resource.type]  # a new type must be entered above
+        name = _at(resource.properties, tuple(where.split("."))) if where else None
+        assert (name is not None) == (resource.type in NAMED), resource
+
+
+def test_prod_keeps_its_data_and_dev_leaves_nothing(assembly: Assembly) -> None:
+    keep = named(assembly.environment).keep_data
+    for resource in assembly.resources(*KEPT):
+        assert resource.deletion == ("Retain" if keep else "Delete"), resource
+    protected = {stack.get("terminationProtection", False) for stack in assembly.manifest.values()}
+    assert protected == {keep}
+
+
+def test_nothing_runs_that_is_not_in_functions(assembly: Assembly) -> None:
+    """CDK adds functions of its own for custom resources; there is none."""
+    handlers = {
+        function.properties["Handler"] for function in assembly.resources("AWS::Lambda::Function")
+    }
+    assert handlers == {"functions.delivery_transform.handler.handler"}
+    assert not [resource for resource in assembly.resources() if "Custom" in resource.type]
