@@ -13,7 +13,7 @@ from local.routes import AWSError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from local.kinesis import streams
+    from local.kinesis import stream
     from local.kinesis.log import Record
     from local.mapping.filters import Filter
     from local.mapping.meter import Counts
@@ -43,7 +43,7 @@ class Reader:
     their own; the others poll, within the limits that all standard consumers of a shard share.
     """
 
-    shard: streams.Shard
+    shard: stream.Shard
     machine: Shard
     source: Source
     filter: Filter

@@ -24,7 +24,7 @@ from local.mapping.reader import Reader, Source
 from local.mapping.shard import Shard, ready
 
 if TYPE_CHECKING:
-    from local.kinesis.streams import Stream
+    from local.kinesis.stream import Stream
     from local.mapping.parameters import Parameters
 
 LOG = logging.getLogger(__name__)
@@ -136,6 +136,8 @@ class Runner:
     def _turn(self) -> bool:
         """One round: answers in, records in, actions out. Whether more is to be read at once."""
         self._take()
+        if not self._readable():
+            return False
         self._open()
         now, more = time.time(), False
         for reader in list(self._readers.values()):
@@ -152,6 +154,23 @@ class Runner:
             times += [reader.due for reader in self._readers.values() if reader.machine.room]
         soonest = min((moment for moment in times if moment is not None), default=now + 1)
         return min(max(soonest - now, LEAST_SECONDS), IDLE_SECONDS)
+
+    def _readable(self) -> bool:
+        """Whether the stream and the consumer still exist; says so once when they do not."""
+        gone = None
+        if self.job.stream.deleted:
+            gone = "Stream not found"
+        elif self.job.consumer_arn and not any(
+            consumer.arn == self.job.consumer_arn for consumer in self.job.stream.consumers.values()
+        ):
+            gone = "Consumer not found"
+        if gone is None:
+            return True
+        problem = f"PROBLEM: {gone}"
+        if self.result != problem:
+            LOG.warning("mapping %s stands still: %s", self.job.uuid, gone.lower())
+            self.result = problem
+        return False
 
     def _open(self) -> None:
         """Start reading every shard whose parents are done."""

@@ -12,6 +12,7 @@ from moto.awslambda.models import lambda_backends
 
 from local import settings
 from local.kinesis import streams
+from local.kinesis.stream import Stream
 from local.mapping import parameters
 from local.mapping.parameters import InvalidParameter, Parameters
 from local.mapping.runner import Job, Runner
@@ -179,7 +180,7 @@ def stop() -> None:
     _mappings.clear()
 
 
-def start(stream: streams.Stream, asked: Parameters) -> tuple[dict[str, int | None], set[str]]:
+def start(stream: Stream, asked: Parameters) -> tuple[dict[str, int | None], set[str]]:
     """Where each shard is read from, and which need not be read at all."""
     if asked.starting_position == "TRIM_HORIZON":
         return {}, set()
@@ -191,7 +192,7 @@ def start(stream: streams.Stream, asked: Parameters) -> tuple[dict[str, int | No
     return latest, {shard.shard_id for shard in shards if shard.closed}
 
 
-def source(arn: str) -> tuple[streams.Stream, str | None]:
+def source(arn: str) -> tuple[Stream, str | None]:
     """The stream of an event source ARN, and the consumer's ARN if it names one."""
     if ":kinesis:" not in arn:
         kind = arn.split(":")[2] if arn.count(":") > 2 else arn

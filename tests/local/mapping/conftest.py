@@ -1,0 +1,186 @@
+"""A laboratory: functions that write down what they see, streams, queues, mappings."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import textwrap
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.conftest import AWS
+
+T = TypeVar("T")
+
+HANDLER = """
+import base64, json, os
+
+def write(event):
+    with open(os.environ["SEEN"], "a") as seen:
+        seen.write(json.dumps(event) + "\\n")
+
+def read(event):
+    return [json.loads(base64.b64decode(r["kinesis"]["data"])) for r in event["Records"]]
+
+def number(event, wanted):
+    return event["Records"][read(event).index(wanted)]["kinesis"]["sequenceNumber"]
+
+def handler(event, context):
+    write(event)
+"""
+
+
+def until(found: Callable[[], T | None], seconds: float = 20.0) -> T:
+    """What `found` returns as soon as it is true; fails after the given time."""
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.02)
+    return value
+
+
+class Lab:
+    """Things by boto3 on the local AWS, each with a name of its own."""
+
+    _names = itertools.count()
+
+    def __init__(self, aws: AWS, folder: Path) -> None:
+        self.folder = folder
+        self.kinesis = aws.client("kinesis")
+        self.functions = aws.client("lambda")
+        self.sqs = aws.client("sqs")
+        self.sns = aws.client("sns")
+        self.s3 = aws.client("s3")
+        self.mappings: list[str] = []
+        iam = aws.client("iam")
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
+        self.role: str = iam.create_role(
+            RoleName=self.name("role"), AssumeRolePolicyDocument=json.dumps(trust)
+        )["Role"]["Arn"]
+
+    def name(self, kind: str) -> str:
+        return f"mapping-{kind}-{next(self._names)}"
+
+    def function(self, body: str = "", **config: Any) -> str:
+        """The name of a new function: it writes its event down, then does what `body` says."""
+        name = self.name("function")
+        code = HANDLER + textwrap.indent(textwrap.dedent(body), "    ")
+        asset = io.BytesIO()
+        with zipfile.ZipFile(asset, "w") as archive:
+            archive.writestr("index.py", code)
+        self.functions.create_function(
+            FunctionName=name,
+            Runtime="python3.14",
+            Role=self.role,
+            Handler="index.handler",
+            Code={"ZipFile": asset.getvalue()},
+            Environment={"Variables": {"SEEN": str(self.folder / name)}},
+            **config,
+        )
+        return name
+
+    def stream(self, shards: int = 1) -> str:
+        name = self.name("stream")
+        self.kinesis.create_stream(StreamName=name, ShardCount=shards)
+        self.kinesis.get_waiter("stream_exists").wait(StreamName=name)
+        return name
+
+    def arn(self, stream: str) -> str:
+        found: str = self.kinesis.describe_stream_summary(StreamName=stream)[
+            "StreamDescriptionSummary"
+        ]["StreamARN"]
+        return found
+
+    def queue(self) -> tuple[str, str]:
+        """The URL and the ARN of a new queue."""
+        url = self.sqs.create_queue(QueueName=self.name("queue"))["QueueUrl"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return url, answer["Attributes"]["QueueArn"]
+
+    def put(self, stream: str, *values: Any, key: str = "key") -> list[str]:
+        """Put JSON values on a stream; their sequence numbers."""
+        answer = self.kinesis.put_records(
+            StreamName=stream,
+            Records=[{"Data": json.dumps(value).encode(), "PartitionKey": key} for value in values],
+        )
+        return [record["SequenceNumber"] for record in answer["Records"]]
+
+    def mapping(self, function: str, source: str, **parameters: Any) -> dict[str, Any]:
+        """A new mapping, when it is enabled (or disabled, if asked for)."""
+        created: dict[str, Any] = self.functions.create_event_source_mapping(
+            FunctionName=function,
+            EventSourceArn=source if source.startswith("arn:") else self.arn(source),
+            **{"StartingPosition": "TRIM_HORIZON"} | parameters,
+        )
+        self.mappings.append(created["UUID"])
+        wanted = "Enabled" if parameters.get("Enabled", True) else "Disabled"
+        self.settled(created["UUID"], wanted)
+        return created
+
+    def settled(self, uuid: str, state: str) -> None:
+        until(lambda: self.functions.get_event_source_mapping(UUID=uuid)["State"] == state)
+
+    def events(self, function: str) -> list[dict[str, Any]]:
+        """Every event the function was invoked with, in order."""
+        seen = self.folder / function
+        return [json.loads(line) for line in seen.read_text().splitlines()] if seen.exists() else []
+
+    def batches(self, function: str) -> list[list[Any]]:
+        """The values of each invocation, in order."""
+        return [
+            [json.loads(base64.b64decode(r["kinesis"]["data"])) for r in event["Records"]]
+            for event in self.events(function)
+        ]
+
+    def values(self, function: str) -> list[Any]:
+        """Every value the function saw, in order."""
+        return [value for batch in self.batches(function) for value in batch]
+
+    def sees(self, function: str, expected: list[list[Any]], seconds: float = 20.0) -> None:
+        """Wait for as many invocations as expected; they are these."""
+        until(lambda: len(self.batches(function)) >= len(expected), seconds)
+        assert self.batches(function) == expected
+
+    def message(self, url: str, seconds: float = 20.0) -> dict[str, Any]:
+        """The next message of a queue."""
+
+        def receive() -> dict[str, Any] | None:
+            found = self.sqs.receive_message(QueueUrl=url).get("Messages")
+            if not found:
+                return None
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
+            body: dict[str, Any] = json.loads(found[0]["Body"])
+            return body
+
+        return until(receive, seconds)
+
+    def clean(self) -> None:
+        for uuid in self.mappings:
+            if any(
+                found["UUID"] == uuid
+                for found in self.functions.list_event_source_mappings()["EventSourceMappings"]
+            ):
+                self.functions.delete_event_source_mapping(UUID=uuid)
+
+
+@pytest.fixture
+def lab(aws: AWS, tmp_path: Path) -> Iterator[Lab]:
+    found = Lab(aws, tmp_path)
+    yield found
+    found.clean()
