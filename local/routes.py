@@ -52,6 +52,7 @@ class Scope:
 
 Handler = Callable[[Request], Response]
 _handlers: dict[str, Handler] = {}
+_paths: dict[tuple[str, str, re.Pattern[str]], Handler] = {}
 
 
 def register(service: str, operation: str, handler: Handler) -> None:
@@ -59,9 +60,24 @@ def register(service: str, operation: str, handler: Handler) -> None:
     _handlers[f"{TARGETS[service]}.{operation}"] = handler
 
 
+def register_path(service: str, method: str, path: re.Pattern[str], handler: Handler) -> None:
+    """Answer a call of a service that names its operations by method and path."""
+    _paths[service, method, path] = handler
+
+
 def find(request: Request) -> Handler | None:
     """The handler that was registered for what the request asks for."""
-    return _handlers.get(request.header.get("x-amz-target", ""))
+    target = request.header.get("x-amz-target")
+    return _by_path(request) if target is None else _handlers.get(target)
+
+
+def _by_path(request: Request) -> Handler | None:
+    for (service, method, path), handler in _paths.items():
+        if request.method == method and path.fullmatch(request.path):
+            signed = scope(request)
+            if signed is None or signed.service == service:
+                return handler
+    return None
 
 
 def scope(request: Request) -> Scope | None:

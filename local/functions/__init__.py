@@ -1,0 +1,112 @@
+"""Lambda functions, run as AWS runs them: from their asset and layers, in processes of their own.
+
+moto keeps the control plane; its invocations are replaced. `invoke` is for the other parts of
+the local AWS; clients use the Invoke API.
+
+What differs from AWS is named where it is decided: `limits` (numbers of our own), `image`,
+`bootstrap` (the runtime), `memory` (what counts), `tracing`, `asynchronous`, `destinations`.
+"""
+
+from __future__ import annotations
+
+import atexit
+from dataclasses import dataclass
+from typing import Any
+
+from moto.awslambda.models import LambdaBackend, LambdaFunction
+
+from local import cloudwatch, metrics
+from local.functions import control
+from local.functions.asynchronous import RETRY_SECONDS, Queue
+from local.functions.dispatch import Asked, Dispatcher, Invocation, refusal
+from local.functions.factory import Factory
+from local.functions.http import InvokeApi, function_arn
+from local.functions.pool import Fleet
+from local.functions.tracing import Daemon
+from local.patching import replace
+
+__all__ = ["Invocation", "install", "invoke", "stop"]
+
+PATIENCE_SECONDS = 5.0
+"""How long `stop` waits for invocations that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    daemon: Daemon
+    factory: Factory
+    fleet: Fleet
+    dispatcher: Dispatcher
+    queue: Queue
+
+
+_running: _Running | None = None
+
+
+def install(retry_seconds: tuple[float, ...] = RETRY_SECONDS) -> None:
+    """Run functions from now on; asynchronous retries wait `retry_seconds`."""
+    global _running
+    stop()
+    daemon = Daemon()
+    factory = Factory(daemon.address)
+    fleet = Fleet(factory.make)
+    dispatcher = Dispatcher(fleet, daemon)
+    queue = Queue(dispatcher, retry_seconds)
+    _running = _Running(daemon, factory, fleet, dispatcher, queue)
+    metrics.store.clear()
+    cloudwatch.install()
+    control.install(fleet.forget)
+    InvokeApi(dispatcher, queue).install()
+    replace(LambdaBackend, invoke=_invoke_for_service)
+    replace(LambdaFunction, invoke=_submit_for_service)
+    atexit.register(stop)
+
+
+def stop() -> None:
+    """End all invocations and processes, and remove what was unpacked."""
+    global _running
+    running, _running = _running, None
+    if running is None:
+        return
+    atexit.unregister(stop)
+    running.queue.stop()
+    running.fleet.stop(PATIENCE_SECONDS)
+    running.daemon.close()
+    running.factory.close()
+
+
+def invoke(function_arn: str, payload: bytes) -> Invocation:
+    """Invoke synchronously, as the services of AWS do; thread-safe, never raises."""
+    running = _running
+    if running is None:
+        return refusal("", 503, "ServiceException", "The local AWS is not running.")
+    return running.dispatcher.invoke(function_arn, payload)
+
+
+def _invoke_for_service(
+    self: Any,
+    function_name: str,
+    qualifier: str | None,
+    body: str | bytes,
+    headers: Any,  # noqa: ARG001  moto's signature
+    response_headers: dict[str, str],
+) -> bytes:
+    """How other services of moto invoke a function and wait."""
+    arn = function_arn(self.account_id, self.region_name, function_name, qualifier)
+    found = invoke(arn, body.encode() if isinstance(body, str) else body)
+    if found.function_error or found.error:
+        response_headers["x-amz-function-error"] = found.function_error or "Unhandled"
+    return found.payload
+
+
+def _submit_for_service(
+    self: Any,
+    body: str | bytes,
+    request_headers: Any,  # noqa: ARG001  moto's signature
+    response_headers: Any,  # noqa: ARG001
+) -> bytes:
+    """How other services of moto (SNS, S3, CloudWatch Logs) send a function an event."""
+    if _running is not None:
+        payload = body.encode() if isinstance(body, str) else body
+        _running.queue.submit(self.function_arn, payload, Asked())
+    return b""
