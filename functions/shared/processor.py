@@ -14,7 +14,6 @@ The stages are those of the Kinesis Connector Library
 from __future__ import annotations
 
 from base64 import b64decode
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,47 +28,49 @@ E = TypeVar("E", bound=Event)
 D = TypeVar("D", bound=Event)
 
 
-class Identity(NamedTuple):
-    """Which record an event came in: the pair of numbers names it, also within an aggregate."""
+class Cause(NamedTuple):
+    """The record an event came in: the two numbers name it, also within an aggregate.
+
+    `arrival` is the record's approximate arrival on the stream, the same at every delivery.
+    """
 
     shard_id: str
     sequence_number: str
     subsequence_number: int
+    arrival: datetime
 
 
 class Output(NamedTuple, Generic[D]):
     """A derived event, and the record that caused it."""
 
-    cause: Identity
+    cause: Cause
     event: D
 
 
 class Wrong(NamedTuple):
     """A record that was skipped because it is wrong; never its payload."""
 
-    identity: Identity
+    cause: Cause
     reason: str
     detail: str
 
 
 @dataclass
 class Batch(Generic[D]):
-    """What became of a batch: received = emitted + filtered + wrong, up to `failed`.
+    """What became of a batch: received = outputs + unput + filtered + wrong.
 
     `failed` is the first record that is not to be acknowledged, `error` why.
     """
 
     received: int = 0
     filtered: int = 0
+    unput: int = 0
     outputs: list[Output[D]] = field(default_factory=list)
     wrong: list[Wrong] = field(default_factory=list)
-    failed: Identity | None = None
+    failed: Cause | None = None
     error: Exception | None = None
 
-    def reasons(self) -> Counter[str]:
-        return Counter(wrong.reason for wrong in self.wrong)
-
-    def fail(self, cause: Identity, error: Exception) -> None:
+    def fail(self, cause: Cause, error: Exception) -> None:
         """Acknowledge nothing from this record on."""
         self.failed, self.error = cause, error
 
@@ -85,32 +86,32 @@ why."""
 
 
 def process(
-    event: dict[str, Any], decoder: Decoder[E], transform: Callable[[E, Identity], D | None]
+    event: dict[str, Any], decoder: Decoder[E], transform: Callable[[E, Cause], D | None]
 ) -> Batch[D]:
     """Decode every record of a Kinesis event and transform what it holds; None filters it out.
 
     Stops at the first record that cannot be transformed, with everything before it done.
     """
     batch: Batch[D] = Batch()
-    for identity, data, arrival in records(event):
+    for cause, data in records(event):
         try:
-            found = transform(decoder.decode(data, arrival), identity)
+            found = transform(decoder.decode(data, cause.arrival), cause)
         except Rejected as rejected:
-            batch.wrong.append(Wrong(identity, str(rejected.reason), rejected.detail))
+            batch.wrong.append(Wrong(cause, str(rejected.reason), rejected.detail))
         except Exception as error:
-            batch.fail(identity, error)
+            batch.fail(cause, error)
             return batch
         else:
             if found is None:
                 batch.filtered += 1
             else:
-                batch.outputs.append(Output(identity, found))
+                batch.outputs.append(Output(cause, found))
         batch.received += 1
     return batch
 
 
-def records(event: dict[str, Any]) -> Iterator[tuple[Identity, bytes, datetime]]:
-    """Every user record of a Kinesis event, with its identity and its approximate arrival."""
+def records(event: dict[str, Any]) -> Iterator[tuple[Cause, bytes]]:
+    """Every user record of a Kinesis event."""
     for record in event["Records"]:
         kinesis = record["kinesis"]
         data = b64decode(kinesis["data"])
@@ -119,18 +120,23 @@ def records(event: dict[str, Any]) -> Iterator[tuple[Identity, bytes, datetime]]
         number = kinesis["sequenceNumber"]
         aggregated = deaggregate(data)
         if aggregated is None:
-            yield Identity(shard_id, number, 0), data, arrival
+            yield Cause(shard_id, number, 0, arrival), data
             continue
         for index, user in enumerate(aggregated):
-            yield Identity(shard_id, number, index), user.data, arrival
+            yield Cause(shard_id, number, index, arrival), user.data
 
 
 def emit(batch: Batch[D], put: Put[D]) -> None:
-    """Put a batch's outputs; the record whose event could not be put is where the batch fails."""
+    """Put a batch's outputs; the record whose event could not be put is where the batch fails.
+
+    Outputs that follow it may have been put all the same: they are put again with it, and their
+    ids are the same again.
+    """
     if not batch.outputs:
         return
     failed = put([output.event for output in batch.outputs])
     if failed is not None:
         index, error = failed
-        cause = batch.outputs[index].cause
-        batch.fail(cause, error)
+        batch.fail(batch.outputs[index].cause, error)
+        batch.unput = len(batch.outputs) - index
+        del batch.outputs[index:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, ClassVar
@@ -12,7 +13,8 @@ from msgspec import Meta
 from events.contract import Contract, Event, OnDemand
 from events.decoding import Decoder
 from functions.shared.emitter import ATTEMPTS, MOST_RECORDS, Emitter, NotPut, chunks
-from functions.shared.processor import Identity, Output, Wrong, emit, process
+from functions.shared.ledger import described
+from functions.shared.processor import Cause, Output, Wrong, emit, process
 from tests.functions.test_aggregation import aggregate
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -63,11 +65,11 @@ def encoded(*readings: Reading) -> list[bytes]:
     return [msgspec.json.encode(reading) for reading in readings]
 
 
-def identity(number: int, sub: int = 0) -> Identity:
-    return Identity("shardId-000000000000", str(number), sub)
+def cause(number: int, sub: int = 0) -> Cause:
+    return Cause("shardId-000000000000", str(number), sub, NOON)
 
 
-def double(found: Reading, _: Identity) -> Reading | None:
+def double(found: Reading, _: Cause) -> Reading | None:
     """Doubles, filters zeros out, and cannot do anything with a 13."""
     if found.value == 13:
         raise ConnectionError("down")
@@ -78,10 +80,10 @@ def test_wrong_records_are_skipped_zeros_filtered_and_the_rest_transformed() -> 
     event = kinesis(*encoded(reading("a", 1), reading("b")), b"not json", *encoded(reading("c", 2)))
     batch = process(event, DECODER, double)
     assert batch.outputs == [
-        Output(identity(1), reading("a", 2)),
-        Output(identity(4), reading("c", 4)),
+        Output(cause(1), reading("a", 2)),
+        Output(cause(4), reading("c", 4)),
     ]
-    assert [wrong[:2] for wrong in batch.wrong] == [(identity(3), "not_json")]
+    assert [wrong[:2] for wrong in batch.wrong] == [(cause(3), "not_json")]
     assert (batch.received, batch.filtered) == (4, 1)
     assert batch.answer() == {"batchItemFailures": []}
 
@@ -89,17 +91,17 @@ def test_wrong_records_are_skipped_zeros_filtered_and_the_rest_transformed() -> 
 def test_nothing_from_a_failing_record_on_is_acknowledged() -> None:
     event = kinesis(*encoded(reading("a", 1), reading("b", 13), reading("c", 2)))
     batch = process(event, DECODER, double)
-    assert batch.outputs == [Output(identity(1), reading("a", 2))]
-    assert (batch.received, batch.failed, str(batch.error)) == (1, identity(2), "down")
+    assert batch.outputs == [Output(cause(1), reading("a", 2))]
+    assert (batch.received, batch.failed, str(batch.error)) == (1, cause(2), "down")
     assert batch.answer() == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
 
 def test_aggregated_records_are_named_by_sequence_and_subsequence() -> None:
     whole = aggregate([("k", data) for data in encoded(reading("a", 1), reading("b", 13))])
     batch = process(kinesis(whole), DECODER, double)
-    assert batch.outputs == [Output(identity(1, 0), reading("a", 2))]
+    assert batch.outputs == [Output(cause(1, 0), reading("a", 2))]
     assert (batch.failed, batch.answer()) == (
-        identity(1, 1),
+        cause(1, 1),
         {"batchItemFailures": [{"itemIdentifier": "1"}]},
     )
 
@@ -108,7 +110,17 @@ def test_an_output_that_cannot_be_put_fails_the_batch_from_its_cause_on() -> Non
     event = kinesis(*encoded(reading("a", 1), reading("b"), reading("c", 2)))
     batch = process(event, DECODER, double)
     emit(batch, lambda _: (1, NotPut("full")))
-    assert (batch.failed, str(batch.error)) == (identity(3), "full")
+    assert (batch.failed, str(batch.error)) == (cause(3), "full")
+    assert (batch.outputs, batch.unput) == ([Output(cause(1), reading("a", 2))], 1)
+
+
+def test_the_log_names_an_error_by_type_and_place_and_never_quotes_the_payload() -> None:
+    def broken(found: Reading, _: Cause) -> Reading | None:
+        raise ValueError(found.id)
+
+    batch = process(kinesis(*encoded(reading("secret"))), DECODER, broken)
+    assert "secret" not in described(batch.error)
+    assert re.fullmatch(r"ValueError at test_processor\.py:\d+", described(batch.error))
 
 
 def test_a_wrong_record_is_described_without_its_payload() -> None:
