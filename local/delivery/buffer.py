@@ -85,12 +85,9 @@ class Buffers:
                 self._seal(buffer)
             start = end
 
-    def partitions(self) -> int:
-        """Active partitions: those with records that are not in S3 yet."""
-        return sum(1 for key in self._active if key.kind is Kind.DATA)
-
-    def active(self, key: Key) -> bool:
-        return key in self._active
+    def active(self, kind: Kind) -> set[Key]:
+        """Keys with records that are not delivered yet."""
+        return {key for key in self._active if key.kind is kind}
 
     def take(self, now: float) -> Buffer | None:
         """A buffer that is full or due, None when there is none; `done` ends its delivery."""
