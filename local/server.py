@@ -6,14 +6,14 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any, Self
 
-from local import fallback, functions, kinesis, mapping, refusals, routes, settings
+from local import delivery, fallback, functions, kinesis, mapping, refusals, routes, settings
 from local.http import Request, Response, Server
 from local.settings import Settings
 
 LOG = logging.getLogger(__name__)
 HEALTH = "/_headrace/health"
 
-PARTS: tuple[ModuleType, ...] = (kinesis, functions, mapping)
+PARTS: tuple[ModuleType, ...] = (kinesis, functions, delivery, mapping)
 """Every part, in the order in which they start; they stop in the reverse order."""
 
 
