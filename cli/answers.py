@@ -41,7 +41,7 @@ def as_table(answer: "Answer") -> bool:
     if console.is_terminal and needed > console.width:
         _print_values(answer.columns, rows)
     else:
-        console.print(table, width=needed, crop=False)
+        output(width=needed).print(table)
     return next(answer.rows, None) is None
 
 

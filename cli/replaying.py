@@ -55,11 +55,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.not_put or self.unknown)
 
     def loss(self) -> str:
-        """What was not put, for the last sentence of a replay that is not complete."""
+        """What was and what was not put, for the last sentence of a replay that is not complete."""
         parts = [f"{self.put:,} put"]
         if self.not_put:
+            reasons = "" if self.interrupted else f" ({_by_reason(self.not_put)})"
             parts.append(
-                f"{sum(self.not_put.values()):,} not put ({_by_reason(self.not_put)}), "
+                f"{sum(self.not_put.values()):,} read but not put{reasons}, "
                 f"the first of them number {self.first_not_put:,} of the source"
             )
         if self.unknown:

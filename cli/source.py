@@ -39,12 +39,13 @@ class Source:
 
     def lines(self) -> Iterator[list[bytes]]:
         """Lists of lines without their line feed, as soon as they can be read."""
-        chunks = self._chunks()
-        head = b""
-        while len(head) < len(GZIP) and (more := next(chunks, b"")):
-            head += more
-        whole = self._chain(head, chunks)
-        yield from self._split(self._gunzip(whole) if head.startswith(GZIP) else whole)
+        with self._file:
+            chunks = self._chunks()
+            head = b""
+            while len(head) < len(GZIP) and (more := next(chunks, b"")):
+                head += more
+            whole = self._chain(head, chunks)
+            yield from self._split(self._gunzip(whole) if head.startswith(GZIP) else whole)
 
     @staticmethod
     def _chain(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -52,16 +53,15 @@ class Source:
         yield from chunks
 
     def _chunks(self) -> Iterator[bytes]:
-        with self._file as file:
-            while True:
-                try:
-                    chunk = file.read(CHUNK)
-                except OSError as error:
-                    raise self._unreadable(error.strerror or str(error)) from error
-                if not chunk:
-                    return
-                self.position += len(chunk)
-                yield chunk
+        while True:
+            try:
+                chunk = self._file.read(CHUNK)
+            except OSError as error:
+                raise self._unreadable(error.strerror or str(error)) from error
+            if not chunk:
+                return
+            self.position += len(chunk)
+            yield chunk
 
     def _gunzip(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Decompress one gzip member after the other, as `gzip -c a b > c` writes them."""

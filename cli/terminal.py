@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def output() -> "Console":
+def output(width: int | None = None) -> "Console":
+    """`width` is what the text needs where it must not be cut; usually the terminal's."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def errors() -> "Console":

@@ -38,9 +38,10 @@ def query(
 
     \b
     Examples
-      headrace query "SELECT count(*) FROM flight WHERE event_date = '2013-07-04'"
+      headrace query "SELECT count(*) FROM flight"
       headrace query --name worst_carriers
-      headrace query "SELECT * FROM flight WHERE carrier = ? LIMIT 5" --param "'UA'" --json
+      headrace query "SELECT * FROM flight LIMIT 5" --json
+      headrace query "SELECT * FROM flight WHERE carrier = ?" --param "'UA'"
       headrace query --file report.sql --csv > report.csv
     """
     from cli import answers
