@@ -41,9 +41,9 @@ class LocalAWS:
     def env(self) -> dict[str, str]:
         return self.settings.environment
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this local AWS."""
-        return settings.client(self.settings, service)
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client of this local AWS; `options` are boto3's."""
+        return settings.client(self.settings, service, **options)
 
     def start(self) -> None:
         settings.use(self.settings)
