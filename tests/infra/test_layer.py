@@ -1,6 +1,7 @@
 """The dependency layer: one folder for Lambda's interpreter and for this one."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -59,16 +60,12 @@ def test_a_built_layer_is_used_without_asking_anyone(
 
 
 def test_offline_and_unbuilt_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    build = tmp_path / "build"
-    code = (
-        "import sys; from pathlib import Path; from infra import layer\n"
-        f"layer.BUILD = Path({str(build)!r})\n"
-        "layer.folder.__kwdefaults__['build'] = layer.BUILD\n"
-        "layer.main()"
-    )
+    shutil.copytree(layer.ROOT / "infra", tmp_path / "infra")
+    (tmp_path / "functions").mkdir()
+    shutil.copy(layer.REQUIREMENTS, tmp_path / "functions")
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=layer.ROOT,
+        [sys.executable, "-m", "infra.layer"],
+        cwd=tmp_path,
         env=os.environ | {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
@@ -80,7 +77,7 @@ def test_offline_and_unbuilt_is_one_sentence_and_leaves_nothing(tmp_path: Path) 
         "The functions' layer is not built yet and could not be built now; run `make setup`"
         " once where a package index can be reached."
     )
-    assert not list(build.iterdir())
+    assert list((tmp_path / "build" / "layer").iterdir()) == []
 
 
 def test_two_builders_at_once_publish_one_layer(tmp_path: Path) -> None:
