@@ -13,7 +13,7 @@ The stages are those of the Kinesis Connector Library
 
 from __future__ import annotations
 
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -112,12 +112,15 @@ def process(
 
 def records(event: dict[str, Any]) -> Iterator[tuple[Cause, bytes]]:
     """Every user record of a Kinesis event."""
+    arrived, arrival = 0.0, datetime.fromtimestamp(0, UTC)
     for record in event["Records"]:
         kinesis = record["kinesis"]
-        data = b64decode(kinesis["data"])
-        shard_id = record["eventID"].partition(":")[0]
-        arrival = datetime.fromtimestamp(kinesis["approximateArrivalTimestamp"], UTC)
+        data = a2b_base64(kinesis["data"])
+        if arrived != kinesis["approximateArrivalTimestamp"]:  # often the same for many records
+            arrived = kinesis["approximateArrivalTimestamp"]
+            arrival = datetime.fromtimestamp(arrived, UTC)
         number = kinesis["sequenceNumber"]
+        shard_id = record["eventID"].partition(":")[0]
         aggregated = deaggregate(data)
         if aggregated is None:
             yield Cause(shard_id, number, 0, arrival), data
