@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.terminal import output
+from cli.terminal import output, show
 from cli.values import NUMBERS, Value
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def as_table(answer: "Answer") -> bool:
     if console.is_terminal and needed > console.width:
         _print_values(answer.columns, rows)
     else:
-        output(width=needed).print(table)
+        show(table, width=needed)
     return next(answer.rows, None) is None
 
 
@@ -49,12 +49,11 @@ def _print_values(columns: Sequence["Column"], rows: list[list["Text"]]) -> None
     """What `psql` calls expanded: for rows that are wider than the terminal."""
     from rich.text import Text
 
-    console = output()
     longest = max(len(column.name) for column in columns)
     for number, row in enumerate(rows, 1):
-        console.print(Text(f"row {number}", style="bold"))
-        for column, value in zip(columns, row, strict=True):
-            console.print(Text(f"  {column.name:{longest}}  ").append_text(value))
+        show(Text(f"row {number}", style="bold"))
+        cells = zip(columns, row, strict=True)
+        show(*(Text(f"  {column.name:{longest}}  ") + value for column, value in cells))
 
 
 def _cell(value: Value) -> "Text":

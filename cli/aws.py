@@ -3,6 +3,7 @@
 botocore is imported when the first client is asked for: `headrace --help` needs none of it.
 """
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,10 @@ class Account:
 
     @cached_property
     def session(self) -> "boto3.Session":
+        """AWS_REGION is where the other SDKs look, and the CDK; boto3 alone does not."""
         import boto3
 
-        return boto3.Session()
+        return boto3.Session(region_name=os.environ.get("AWS_REGION"))
 
     @cached_property
     def athena(self) -> "AthenaClient":
@@ -129,16 +131,17 @@ def explain(error: BaseException) -> Failure | None:
     ):
         return AccountFailure(f"The AWS credentials cannot be read ({error}); {RENEW}.")
     if isinstance(error, its.NoRegionError | its.InvalidRegionError):
-        return AccountFailure("No AWS region is set: set AWS_REGION, for example to us-east-1.")
+        what = "No AWS region is set" if isinstance(error, its.NoRegionError) else str(error)
+        return AccountFailure(f"{what.rstrip('.')}: set AWS_REGION, for example to us-east-1.")
     if isinstance(error, its.ProfileNotFound | its.ConfigParseError | its.ConfigNotFound):
-        return AccountFailure(f"{error}: correct AWS_PROFILE or ~/.aws/config.")
-    if isinstance(error, its.HTTPClientError | its.EndpointConnectionError):
+        return AccountFailure(f"{error}: correct AWS_PROFILE, or the AWS config file.")
+    if isinstance(error, its.HTTPClientError | its.ConnectionError):
         return AccountFailure(
             f"AWS does not answer ({error}): check the network and AWS_ENDPOINT_URL, "
             "or start the local AWS with `headrace local`."
         )
-    if isinstance(error, its.BotoCoreError | ValueError) and "endpoint" in str(error).lower():
-        return AccountFailure(f"The endpoint of AWS is wrong ({error}): check AWS_ENDPOINT_URL.")
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+        return AccountFailure(f"{error} is no URL of AWS: check AWS_ENDPOINT_URL.")
     if isinstance(error, its.BotoCoreError):
         return AccountFailure(f"The AWS client failed: {error}; see it all with --debug.")
     return None

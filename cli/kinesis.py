@@ -24,7 +24,7 @@ class PutRecords:
         self._kinesis = kinesis
         self._stream = stream
         self._refused = exceptions.ClientError
-        self._unanswered = (exceptions.HTTPClientError,)
+        self._unanswered = (exceptions.HTTPClientError, exceptions.ConnectionError)
 
     def __call__(self, call: Call) -> Sequence[str | None]:
         try:

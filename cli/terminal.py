@@ -7,20 +7,35 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def output() -> "Console":
+    """What is known of standard output; print with `show`."""
     from rich.console import Console
 
-
-def output(width: int | None = None) -> "Console":
-    """`width` is what the text needs where it must not be cut; usually the terminal's."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True, width=width)
+    return Console(highlight=False)
 
 
 def errors() -> "Console":
+    """Standard error, for what is drawn and removed again."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False)
+
+
+def show(*renderables: "RenderableType", width: int | None = None) -> None:
+    """Data, laid out by rich; `width` is what it needs where nothing may be cut.
+
+    It is written here, not by rich, which ends the program itself when nobody reads.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, width=width)
+    with console.capture() as written:
+        for renderable in renderables:
+            console.print(renderable)
+    sys.stdout.write(written.get())
 
 
 def write(text: str) -> None:

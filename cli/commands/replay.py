@@ -60,7 +60,7 @@ def replay(
     from cli.stacks import find
 
     pace = Pace(
-        rate=None if rate == MAX else _positive("--rate", rate, f"or {MAX!r}"),
+        rate=None if rate == MAX else _positive("--rate", rate, f" or {MAX!r}"),
         speed=None if speed is None else _positive("--speed", speed),
     )
     feed = Feed(event_type, source=source, limit=limit, strict=strict, timed=speed is not None)
@@ -86,7 +86,7 @@ def _positive(option: str, text: str | float, otherwise: str = "") -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise WrongUsage(" ".join([f"{option} takes a number above 0", otherwise, f"not {text}."]))
+        raise WrongUsage(f"{option} takes a number above 0{otherwise}, not {text}.")
     return number
 
 

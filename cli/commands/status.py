@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import MissingStack
 from cli.options import AsJson, Environment
-from cli.terminal import output, say, write
+from cli.terminal import say, show, write
 
 if TYPE_CHECKING:
     from cli.ledger import State
@@ -72,7 +72,7 @@ def _print(found: list["State"]) -> None:
             f"{state.rejected:,}",
             "-" if state.age_seconds is None else f"{readable_age(state.age_seconds)} ago",
         )
-    output().print(table)
+    show(table)
 
 
 def readable_age(seconds: float) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 
 from cli.options import AsJson
-from cli.terminal import output, write
+from cli.terminal import show, write
 from events import registry
 from events.contract import Event
 
@@ -42,7 +42,7 @@ def types(*, as_json: AsJson = False) -> None:
     table.add_column("about")
     for one in found:
         table.add_row(one.type, " or ".join(one.partition_key), one.about)
-    output().print(table)
+    show(table)
 
 
 def _described(name: str, kind: type[Event]) -> Type:
