@@ -17,7 +17,35 @@ DEFAULT = Settings()
 TAKEN = 2
 """The exit code when the port cannot be had."""
 INTERRUPTED = 130
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ending:
+    """Waits until a signal or the parent's end; a second signal ends the process at once.
+
+    A pipe, because a signal handler that sets an Event while the same thread enters its
+    `wait` would lock itself out.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        self._asked = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def wait(self) -> None:
+        os.read(self._reader, 1)
+
+    def with_parent(self) -> None:
+        """End when standard input does: a pipe from the parent, that ends with the parent."""
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        os.write(self._writer, b"p")
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            os._exit(INTERRUPTED)
+        self._asked = True
+        os.write(self._writer, b"s")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -57,10 +85,9 @@ def main() -> int:
     logging.basicConfig(
         level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    ended = threading.Event()
-    _end_on_signals(ended)
+    ending = Ending()
     if chosen.with_parent:
-        threading.Thread(target=_await_parent, args=(ended,), daemon=True).start()
+        threading.Thread(target=ending.with_parent, daemon=True).start()
     from local.server import LocalAWS  # so that --help and a wrong option answer at once
 
     try:
@@ -79,27 +106,8 @@ def main() -> int:
     with aws:
         sys.stdout.write(f"headrace local AWS ready on {aws.endpoint}\n")
         sys.stdout.flush()
-        ended.wait()
+        ending.wait()
     return 0
-
-
-def _end_on_signals(ended: threading.Event) -> None:
-    """The first signal stops cleanly, a second one at once."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        if ended.is_set():
-            os._exit(INTERRUPTED)
-        ended.set()
-
-    for number in ENDING:
-        signal.signal(number, end)
-
-
-def _await_parent(ended: threading.Event) -> None:
-    """Standard input is a pipe from the parent; it ends when the parent does."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    ended.set()
 
 
 if __name__ == "__main__":

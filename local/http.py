@@ -102,7 +102,7 @@ class Server:
             with connection, connection.makefile("rb") as stream:
                 while self._exchange(connection, stream):
                     pass
-        except (BadRequest, ConnectionError, TimeoutError) as error:
+        except (ConnectionError, TimeoutError) as error:
             LOG.debug("connection ended: %s", error)
         finally:
             with self._lock:
@@ -110,7 +110,13 @@ class Server:
 
     def _exchange(self, connection: socket.socket, stream: BufferedReader) -> bool:
         """One request and its answer; False when the connection is to end."""
-        request = read_request(stream, connection.sendall)
+        try:
+            request = read_request(stream, connection.sendall)
+        except BadRequest as error:
+            LOG.debug("no HTTP: %s", error)
+            refusal = Response(400, [("Content-Type", "text/plain")], b"Bad Request")
+            connection.sendall(b"".join(encode(refusal, head=False, keep=False)))
+            return False
         if request is None:
             return False
         response = self._handler(request)
@@ -158,16 +164,25 @@ def _headers(stream: BufferedReader) -> Iterator[tuple[str, str]]:
 def _body(header: dict[str, str], stream: BufferedReader) -> bytes:
     if "chunked" in header.get("transfer-encoding", "").lower():
         return b"".join(_chunks(stream))
-    length = int(header.get("content-length") or 0)
-    return _exactly(stream, length)
+    return _exactly(stream, _size(header.get("content-length") or "0", 10))
 
 
 def _chunks(stream: BufferedReader) -> Iterator[bytes]:
-    while size := int(stream.readline(LONGEST_LINE).partition(b";")[0], 16):
+    while size := _size(stream.readline(LONGEST_LINE).partition(b";")[0].decode("latin-1"), 16):
         yield _exactly(stream, size)
         stream.readline(LONGEST_LINE)
     while stream.readline(LONGEST_LINE) not in (b"\r\n", b"\n", b""):
         pass  # trailers
+
+
+def _size(text: str, base: int) -> int:
+    try:
+        size = int(text, base)
+    except ValueError as error:
+        raise BadRequest("a length that is no number") from error
+    if size < 0:
+        raise BadRequest("a length below zero")
+    return size
 
 
 def _exactly(stream: BufferedReader, length: int) -> bytes:
