@@ -1,0 +1,33 @@
+"""What can go wrong.
+
+Exception
+├── Invalid   the request or its template is refused, before anything is done
+└── Failure   one resource cannot be made, changed or deleted: the stack goes back
+"""
+
+from __future__ import annotations
+
+MISSING = ("NotFound", "NotFoundException", "NoSuchEntity", "NoSuchBucket", "NonExistentQueue")
+
+
+class Invalid(Exception):
+    """A refusal in CloudFormation's own words; `code` as clients know it."""
+
+    def __init__(self, message: str, code: str = "ValidationError") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class Failure(Exception):
+    """Why a resource failed; `code` is the service's error code where a service answered."""
+
+    def __init__(self, message: str, code: str = "InvalidRequest") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+    @property
+    def missing(self) -> bool:
+        """Whether what was asked for is not there: to a deletion that is success."""
+        return self.code.endswith(MISSING) or "NoSuch" in self.code

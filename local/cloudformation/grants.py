@@ -1,0 +1,41 @@
+"""Bucket policies, as far as they mean something where every caller is the account itself.
+
+moto lets a statement deny whatever its condition says: a policy that denies requests without
+TLS would close the bucket to everybody. Here a statement with a condition is left out: the
+local AWS knows neither TLS nor who calls, and enforces no other permission either.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.models import FakeBucket
+
+from local import patching
+
+
+def install() -> None:
+    patching.replace(
+        FakeBucket,
+        get_permission=_permission,
+        _log_permissions_enabled_policy=staticmethod(_may_log),
+    )
+
+
+def _may_log(**_: Any) -> bool:
+    """AWS accepts a bucket for access logs before a policy lets the logs in."""
+    return True
+
+
+def _permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:
+    if bucket.policy is None:
+        return PermissionResult.NEUTRAL
+    policy: dict[str, Any] = json.loads(bucket.policy)
+    statements = policy.get("Statement", [])
+    listed = statements if isinstance(statements, list) else [statements]
+    plain = [it for it in listed if not it.get("Condition")]
+    return IAMPolicy(json.dumps(policy | {"Statement": plain})).is_action_permitted(
+        action, resource
+    )

@@ -1,0 +1,176 @@
+"""Streams and their registered consumers.
+
+A stream holds data: nothing here ever deletes and makes one anew but a change of its name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.cloudformation.aws import Aws
+from local.cloudformation.provider import Properties, Provider, names
+from local.cloudformation.providers.common import differ, tag_changes, tag_map, wait, wait_gone
+
+DAY = 24
+MODE = "StreamModeDetails"
+
+
+class Stream(Provider):
+    """Its updates start from what the stream is, so going back works from any half way."""
+
+    type = "AWS::Kinesis::Stream"
+    properties = names(
+        "DesiredShardLevelMetrics Name RetentionPeriodHours ShardCount StreamEncryption "
+        "StreamModeDetails Tags"
+    )
+    named = "Name"
+    longest = 128
+
+    def create(self, aws: Aws, name: str, new: Properties) -> str:
+        aws(
+            "kinesis:CreateStream",
+            StreamName=name,
+            ShardCount=new.get("ShardCount", None if _on_demand(new) else 1),
+            StreamModeDetails=new.get(MODE),
+            Tags=tag_map(new.get("Tags")),
+        )
+        return name
+
+    def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
+        _settle(aws, physical_id)
+        self._configure(aws, physical_id, {}, new)
+
+    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        now = _settle(aws, physical_id)
+        wanted = new.get(MODE, {"StreamMode": "PROVISIONED"})
+        if now[MODE]["StreamMode"] != wanted["StreamMode"]:
+            arn = now["StreamARN"]
+            aws("kinesis:UpdateStreamMode", StreamARN=arn, StreamModeDetails=wanted)
+            now = _settle(aws, physical_id)
+        shards = new.get("ShardCount", 1)
+        if not _on_demand(new) and now["OpenShardCount"] != shards:
+            aws(
+                "kinesis:UpdateShardCount",
+                StreamName=physical_id,
+                TargetShardCount=shards,
+                ScalingType="UNIFORM_SCALING",
+            )
+            _settle(aws, physical_id)
+        self._configure(aws, physical_id, old, new)
+        changed, gone = tag_changes(old, new)
+        if changed:
+            aws("kinesis:AddTagsToStream", StreamName=physical_id, Tags=changed)
+        if gone:
+            aws("kinesis:RemoveTagsFromStream", StreamName=physical_id, TagKeys=gone)
+
+    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
+        aws("kinesis:DeleteStream", StreamName=physical_id, EnforceConsumerDeletion=True)
+        wait_gone(lambda: _summary(aws, physical_id), physical_id)
+
+    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
+        return {"Arn": _summary(aws, physical_id)["StreamARN"]}
+
+    def _configure(self, aws: Aws, name: str, old: Properties, new: Properties) -> None:
+        """Retention, encryption and shard metrics as they are wanted."""
+        now = _summary(aws, name)
+        hours = new.get("RetentionPeriodHours", DAY)
+        if hours != now["RetentionPeriodHours"]:
+            way = "Increase" if hours > now["RetentionPeriodHours"] else "Decrease"
+            aws(f"kinesis:{way}StreamRetentionPeriod", StreamName=name, RetentionPeriodHours=hours)
+        key = new.get("StreamEncryption", {}).get("KeyId")
+        current = now.get("KeyId") if now.get("EncryptionType") == "KMS" else None
+        if key and key != current:
+            aws("kinesis:StartStreamEncryption", StreamName=name, EncryptionType="KMS", KeyId=key)
+        elif current and not key:
+            aws(
+                "kinesis:StopStreamEncryption", StreamName=name, EncryptionType="KMS", KeyId=current
+            )
+        if differ(old, new, "DesiredShardLevelMetrics"):
+            _monitor(
+                aws,
+                name,
+                old.get("DesiredShardLevelMetrics", []),
+                new.get("DesiredShardLevelMetrics", []),
+            )
+        _settle(aws, name)
+
+
+def _monitor(aws: Aws, name: str, old: list[str], new: list[str]) -> None:
+    for does, metrics in (
+        ("Disable", [it for it in old if it not in new]),
+        ("Enable", [it for it in new if it not in old]),
+    ):
+        if metrics:
+            aws(f"kinesis:{does}EnhancedMonitoring", StreamName=name, ShardLevelMetrics=metrics)
+
+
+def _on_demand(properties: Properties) -> bool:
+    return bool(properties.get(MODE, {}).get("StreamMode") == "ON_DEMAND")
+
+
+def _summary(aws: Aws, name: str) -> dict[str, Any]:
+    answer = aws("kinesis:DescribeStreamSummary", StreamName=name)
+    return dict(answer["StreamDescriptionSummary"])
+
+
+def _settle(aws: Aws, name: str) -> dict[str, Any]:
+    """What the stream is, once no change is under way."""
+
+    def settled(found: dict[str, Any]) -> bool:
+        return bool(found["StreamStatus"] == "ACTIVE")
+
+    return wait(lambda: _summary(aws, name), settled, f"Stream {name}")
+
+
+class StreamConsumer(Provider):
+    type = "AWS::Kinesis::StreamConsumer"
+    properties = names("ConsumerName StreamARN Tags")
+    named = "ConsumerName"
+
+    def create(self, aws: Aws, name: str, new: Properties) -> str:
+        answer = aws(
+            "kinesis:RegisterStreamConsumer",
+            StreamARN=new["StreamARN"],
+            ConsumerName=name,
+            Tags=tag_map(new.get("Tags")),
+        )
+        return str(answer["Consumer"]["ConsumerARN"])
+
+    def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
+        wait(
+            lambda: self._look(aws, physical_id),
+            lambda it: it["ConsumerStatus"] == "ACTIVE",
+            f"Consumer {physical_id}",
+        )
+
+    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
+        aws("kinesis:DeregisterStreamConsumer", ConsumerARN=physical_id)
+        wait_gone(lambda: self._look(aws, physical_id), physical_id)
+
+    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
+        found = self._look(aws, physical_id)
+        created = str(int(found["ConsumerCreationTimestamp"].timestamp()))
+        return dict(found) | {"ConsumerCreationTimestamp": created}
+
+    def _look(self, aws: Aws, arn: str) -> dict[str, Any]:
+        answer = aws("kinesis:DescribeStreamConsumer", ConsumerARN=arn)
+        return dict(answer["ConsumerDescription"])
+
+
+class ResourcePolicy(Provider):
+    type = "AWS::Kinesis::ResourcePolicy"
+    properties = names("ResourceArn ResourcePolicy")
+
+    def create(self, aws: Aws, name: str, new: Properties) -> str:
+        aws(
+            "kinesis:PutResourcePolicy",
+            ResourceARN=new["ResourceArn"],
+            Policy=new["ResourcePolicy"],
+        )
+        return str(new["ResourceArn"])
+
+    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        self.create(aws, physical_id, new)
+
+    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
+        aws("kinesis:DeleteResourcePolicy", ResourceARN=physical_id)
