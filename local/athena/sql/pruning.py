@@ -1,0 +1,73 @@
+"""Which partitions a query cannot need: conditions on partition columns alone, per scan.
+
+A condition is kept only as SQL over a scan's partition columns; the planner asks DuckDB, with
+the semantics of the query itself, which partitions fulfil it. What mixes other columns in is
+weakened: a conjunct is dropped, a disjunction kept only if every branch says something.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from local.athena.sql.relations import Column
+from local.athena.sql.translator import Translator
+
+
+def prune(
+    translator: Translator, node: exp.Expression, *, side: str = "", right: set[int] | None = None
+) -> None:
+    """Note what a WHERE or ON condition says about partitions.
+
+    The ON of an outer join says nothing about the side that keeps all of its rows: with LEFT,
+    only scans in `right` may be pruned, with RIGHT only the others, with FULL none.
+    """
+    for conjunct in conjuncts(node):
+        weaker = weakened(translator, conjunct)
+        if weaker is None:
+            continue
+        for origin in translator.origins(weaker):
+            joined = right is not None and id(origin.scan) in right
+            if side == "" or (side == "LEFT" and joined) or (side == "RIGHT" and not joined):
+                origin.scan.conditions.append(origin.sql)
+
+
+def conjuncts(node: exp.Expression) -> list[exp.Expression]:
+    """The parts of a condition that must all hold."""
+    node = node.unnest()
+    if isinstance(node, exp.And):
+        return [part for side in node.flatten() for part in conjuncts(side)]
+    return [node]
+
+
+def weakened(translator: Translator, node: exp.Expression) -> exp.Expression | None:
+    """A condition that holds whenever `node` does and is about partitions alone, or None."""
+    if translator.origins(node):
+        return node
+    node = node.unnest()
+    if isinstance(node, exp.And):
+        parts = [weakened(translator, part) for part in conjuncts(node)]
+        kept = [part for part in parts if part is not None]
+        return exp.and_(*kept) if kept else None
+    if isinstance(node, exp.Or):
+        branches = [weakened(translator, branch) for branch in node.flatten()]
+        if None in branches:
+            return None
+        return exp.or_(*[branch for branch in branches if branch is not None])
+    return None
+
+
+def passes(
+    translator: Translator,
+    node: exp.Expression | None,
+    column: Column | None,
+    windows: list[exp.Window],
+) -> bool:
+    """Whether a filter on an output column may be applied before the SELECT that gives it."""
+    groups = translator.groups
+    if groups is not None:
+        if node is None or node not in groups:
+            return False
+    for window in windows:
+        if node is None or node not in (window.args.get("partition_by") or []):
+            return False
+    return column is not None or node is not None

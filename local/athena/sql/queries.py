@@ -1,0 +1,378 @@
+"""Queries: SELECT, set operations, VALUES and WITH, each to a relation with known columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from local.athena.sql import aggregation, pruning
+from local.athena.sql.convert import coerce, unify
+from local.athena.sql.operators import condition
+from local.athena.sql.relations import Column, Relation, Scope, Source, output
+from local.athena.sql.sources import sources
+from local.athena.sql.translator import Translator, Typed
+from local.athena.sql.types import common
+
+UNSUPPORTED_CLAUSES = (
+    "qualify match connect cluster distribute sort prewhere laterals pivots into locks hint kind "
+    "settings format operation_modifiers top"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One output column of a SELECT: an expression, or a column that `*` stands for."""
+
+    node: exp.Expression | None
+    name: str | None
+    column: Column | None = None
+
+
+def query(parent: Translator, node: exp.Expression, *, correlated: bool = False) -> Relation:
+    """Translate a query; one that is correlated sees the names around it."""
+    inside = Translator(parent.context, Scope(outer=parent.scope if correlated else None))
+    inside.ctes = dict(parent.ctes)
+    with_clause = node.args.get("with_")
+    if with_clause is not None:
+        _define(inside, with_clause)
+    if isinstance(node, exp.Subquery):
+        relation = query(inside, node.this, correlated=correlated)
+        return _modified(inside, node, relation)
+    if isinstance(node, exp.Select):
+        return select(inside, node)
+    if isinstance(node, exp.SetOperation):
+        return _modified(inside, node, _set_operation(inside, node, correlated=correlated))
+    if isinstance(node, exp.Values):
+        return _modified(inside, node, _values(inside, node))
+    if isinstance(node, exp.Table):
+        return query(inside, exp.select("*").from_(node.copy()), correlated=correlated)
+    return parent.unsupported(node, type(node).__name__)
+
+
+def _define(translator: Translator, with_clause: exp.With) -> None:
+    """Each name in WITH stands for its query wherever it is used, as in Trino, which runs (and
+    bills) it once per use."""
+    for cte in with_clause.expressions:
+        visible = dict(translator.ctes)
+        names = [column.name for column in cte.args["alias"].columns]
+        if with_clause.recursive and _refers_to(cte.this, cte.alias):
+            translator.ctes[cte.alias.lower()] = _Recursive(translator, visible, cte, names)
+        else:
+            translator.ctes[cte.alias.lower()] = _Named(translator, visible, cte, names)
+
+
+def _refers_to(node: exp.Expression, name: str) -> bool:
+    return any(table.name.lower() == name.lower() for table in node.find_all(exp.Table))
+
+
+class _Named:
+    """A query in WITH."""
+
+    def __init__(
+        self, translator: Translator, visible: dict[str, object], cte: exp.CTE, names: list[str]
+    ) -> None:
+        self.parent = Translator(translator.context)
+        self.parent.ctes = visible  # type: ignore[assignment]
+        self.cte = cte
+        self.names = names
+
+    def __call__(self) -> Relation:
+        return renamed(self.parent, self.cte, query(self.parent, self.cte.this), self.names)
+
+
+class _Recursive(_Named):
+    """WITH RECURSIVE: the anchor, then the step over what the previous step gave."""
+
+    def __call__(self) -> Relation:
+        union = self.cte.this
+        if not isinstance(union, exp.Union):
+            self.parent.unsupported(self.cte, "This form of WITH RECURSIVE")
+        anchor = renamed(self.parent, self.cte, query(self.parent, union.this), self.names)
+        name = self.parent.context.fresh("recursive")
+        columns = [replace(c, uses=frozenset(), origins=()) for c in anchor.columns]
+        listed = ", ".join(output(at) for at in range(len(columns)))
+        own = Relation(f"SELECT {listed} FROM {name}", columns)
+        inner = Translator(self.parent.context)
+        inner.ctes = {**self.parent.ctes, self.cte.alias.lower(): lambda: own}
+        step = query(inner, union.expression)
+        word = "UNION" if union.args.get("distinct") else "UNION ALL"
+        converted = _converted(self.parent, union, step, [c.type for c in anchor.columns])
+        body = f"{anchor.sql} {word} {converted}"
+        sql = f"WITH RECURSIVE {name}({listed}) AS ({body}) SELECT {listed} FROM {name}"
+        return Relation(sql, columns, anchor.uses | step.uses)
+
+
+def renamed(
+    translator: Translator, node: exp.Expression, relation: Relation, names: list[str]
+) -> Relation:
+    """The relation with the column names of `AS t (a, b)`."""
+    if not names:
+        return relation
+    visible = relation.visible
+    if len(names) != len(visible):
+        message = f"Column alias list has {len(names)} entries but relation has {len(visible)}"
+        translator.fail("MISMATCHED_COLUMN_ALIASES", f"{message} columns", node)
+    columns = [replace(c, name=name) for c, name in zip(visible, names, strict=True)]
+    return replace(relation, columns=columns)
+
+
+def select(translator: Translator, node: exp.Select) -> Relation:
+    for clause in UNSUPPORTED_CLAUSES:
+        if node.args.get(clause):
+            translator.unsupported(node, clause.upper())
+    from_sql = sources(translator, node)
+    where = node.args.get("where")
+    where_sql = ""
+    if where is not None:
+        with translator.unchecked():
+            where_sql = f" WHERE {condition(translator, where.this, 'WHERE')}"
+        pruning.prune(translator, where.this)
+    items = _items(translator, node)
+    group_sql = aggregation.group(translator, node, items)
+    columns, projected = _projected(translator, node, items)
+    having = node.args.get("having")
+    having_sql = f" HAVING {condition(translator, having.this, 'HAVING')}" if having else ""
+    distinct = node.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        translator.unsupported(node, "DISTINCT ON")
+    ordering = _ordering(translator, node, items, columns, projected)
+    sql = (
+        f"SELECT {'DISTINCT ' if distinct else ''}"
+        + ", ".join(f"{typed.sql} AS {output(at)}" for at, typed in enumerate(projected))
+        + from_sql
+        + where_sql
+        + group_sql
+        + having_sql
+        + ordering
+        + _limits(translator, node)
+    )
+    relation = Relation(sql, columns, translator.touched)
+    if distinct:
+        relation.required = relation.uses
+    if node.args.get("limit") or node.args.get("offset"):
+        relation.columns = [replace(column, origins=()) for column in columns]
+    return relation
+
+
+def _items(translator: Translator, node: exp.Select) -> list[Item]:
+    items: list[Item] = []
+    for expression in node.expressions:
+        inner = expression.unalias()
+        if isinstance(inner, exp.Star) or (
+            isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)
+        ):
+            items.extend(_star(translator, inner))
+            continue
+        if expression.alias:
+            name = expression.alias
+        elif isinstance(inner, exp.Column | exp.Identifier):
+            name = inner.name
+        else:
+            name = inner.expression.name if isinstance(inner, exp.Dot) else None
+        items.append(Item(inner, name))
+    return items
+
+
+def _star(translator: Translator, node: exp.Expression) -> list[Item]:
+    if node.args.get("except_") or node.args.get("replace") or node.args.get("rename"):
+        translator.unsupported(node, "SELECT * EXCEPT")
+    qualifier: tuple[str, ...] = ()
+    if isinstance(node, exp.Column):
+        qualifier = tuple(part.name.lower() for part in node.parts[:-1])
+    chosen = [s for s in translator.scope.sources if not qualifier or s.called(qualifier)]
+    if not chosen:
+        shown = ".".join(qualifier)
+        message = f"Unable to resolve reference {shown}" if shown else ""
+        translator.fail("TABLE_NOT_FOUND" if shown else "COLUMN_NOT_FOUND", message or
+                        "SELECT * not allowed in queries without FROM clause", node)
+    return [
+        Item(None, column.name, column)
+        for source in chosen
+        for column in source.columns
+        if not column.hidden
+    ]
+
+
+def _projected(
+    translator: Translator, node: exp.Select, items: list[Item]
+) -> tuple[list[Column], list[Typed]]:
+    columns, projected = [], []
+    windows = [window for item in items if item.node for window in item.node.find_all(exp.Window)]
+    for item in items:
+        with translator.collecting() as uses:
+            if item.column is not None:
+                if translator.groups is not None:
+                    aggregation.check_star(translator, node, item.column)
+                typed, origins = translator.column(item.column), item.column.origins
+            else:
+                assert item.node is not None
+                typed, origins = translator.expression(item.node), translator.origins(item.node)
+        if not pruning.passes(translator, item.node, item.column, windows):
+            origins = ()
+        columns.append(Column(item.name, typed.type, "", frozenset(uses), origins))
+        projected.append(typed)
+    return columns, projected
+
+
+def _ordering(
+    translator: Translator,
+    node: exp.Expression,
+    items: list[Item],
+    columns: list[Column],
+    projected: list[Typed],
+) -> str:
+    """ORDER BY: output columns by place or name first, then anything in scope."""
+    order = node.args.get("order")
+    if order is None:
+        return ""
+    keys = []
+    variables = {
+        item.name.lower(): Column(item.name, typed.type, typed.sql, column.uses)
+        for item, column, typed in zip(items, columns, projected, strict=True)
+        if item.name and item.node is not None
+    }
+    for key in order.expressions:
+        place = _place(translator, key.this, items)
+        if place is None and node.args.get("distinct"):
+            message = "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
+            translator.fail("EXPRESSION_NOT_IN_DISTINCT", message, key)
+        if place is not None:
+            translator.touched |= columns[place].uses
+            keys.append(f"{place + 1}{direction(key)}")
+            continue
+        with translator.with_variables(variables):
+            keys.append(f"{translator.expression(key.this).sql}{direction(key)}")
+    return f" ORDER BY {', '.join(keys)}"
+
+
+def direction(key: exp.Ordered) -> str:
+    """Nulls come last whatever the direction, unless the query says otherwise."""
+    nulls = "FIRST" if key.args.get("nulls_first") else "LAST"
+    return f"{' DESC' if key.args.get('desc') else ''} NULLS {nulls}"
+
+
+def _place(translator: Translator, node: exp.Expression, items: list[Item]) -> int | None:
+    """Which output column an ORDER BY key means, counting from 0."""
+    if isinstance(node, exp.Literal) and not node.is_string:
+        place = int(node.name) if node.name.isdigit() else 0
+        if not 1 <= place <= len(items):
+            message = f"ORDER BY position {node.name} is not in select list"
+            translator.fail("INVALID_COLUMN_REFERENCE", message, node)
+        return place - 1
+    if isinstance(node, exp.Column) and len(node.parts) == 1:
+        name = node.name.lower()
+        places = [at for at, item in enumerate(items) if (item.name or "").lower() == name]
+        if len(places) > 1 and len({items[at].node for at in places}) > 1:
+            translator.fail("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", node)
+        if places:
+            return places[0]
+    return next((at for at, item in enumerate(items) if item.node == node), None)
+
+
+def _limits(translator: Translator, node: exp.Expression) -> str:
+    sql = ""
+    for clause, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
+        found = node.args.get(clause)
+        if found is None:
+            continue
+        if isinstance(found, exp.Fetch):
+            options = found.args.get("limit_options")
+            if options is not None and options.args.get("with_ties"):
+                translator.unsupported(found, "FETCH FIRST WITH TIES")
+            amount = found.args.get("count") or exp.Literal.number(1)
+        else:
+            amount = found.expression
+        if isinstance(amount, exp.Var | exp.Column) and amount.name.upper() == "ALL":
+            continue
+        sql += f" {word} {translator.expression(amount).sql}"
+    return sql
+
+
+def _modified(translator: Translator, node: exp.Expression, relation: Relation) -> Relation:
+    """ORDER BY, LIMIT and OFFSET after a set operation, VALUES or a parenthesis."""
+    if not any(node.args.get(clause) for clause in ("order", "limit", "offset")):
+        return relation
+    columns = [
+        replace(column, sql=output(at)) for at, column in enumerate(relation.columns)
+    ]
+    inside = Translator(translator.context, Scope([Source((), columns)], translator.scope.outer))
+    inside.ctes = translator.ctes
+    items = [Item(None, column.name, column) for column in columns]
+    projected = [Typed(column.sql, column.type) for column in columns]
+    ordering = _ordering(inside, node, items, columns, projected)
+    listed = ", ".join(column.sql for column in columns)
+    sql = f"SELECT {listed} FROM ({relation.sql}) AS s_{ordering}{_limits(inside, node)}"
+    kept = [replace(column, sql="", origins=()) for column in columns]
+    return Relation(sql, kept, relation.required | inside.touched)
+
+
+def _set_operation(
+    translator: Translator, node: exp.SetOperation, *, correlated: bool
+) -> Relation:
+    left = query(translator, node.this, correlated=correlated)
+    right = query(translator, node.expression, correlated=correlated)
+    word = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}[type(node)]
+    if len(left.visible) != len(right.visible):
+        message = f"{word} query has different number of fields: "
+        message += f"{len(left.visible)}, {len(right.visible)}"
+        translator.fail("TYPE_MISMATCH", message, node)
+    types = []
+    for at, (one, other) in enumerate(zip(left.visible, right.visible, strict=True)):
+        wide = common(one.type, other.type)
+        if wide is None:
+            message = f"column {at + 1} in {word} query has incompatible types: "
+            translator.fail("TYPE_MISMATCH", f"{message}{one.type}, {other.type}", node)
+        types.append(wide)
+    if not node.args.get("distinct"):
+        word += " ALL"
+    sql = " ".join(
+        (_converted(translator, node, left, types), word, _converted(translator, node, right, types))
+    )
+    columns = [
+        Column(one.name, kind, "", one.uses | other.uses, _both(one, other, kind, word))
+        for one, other, kind in zip(left.visible, right.visible, types, strict=True)
+    ]
+    relation = Relation(sql, columns, left.required | right.required)
+    if word != "UNION ALL":
+        relation.required = relation.uses
+    return relation
+
+
+def _both(one: Column, other: Column, kind: object, word: str) -> tuple[object, ...]:
+    """A filter on a union is one on each side; EXCEPT and INTERSECT are left alone."""
+    if not word.startswith("UNION") or one.type != kind or other.type != kind:
+        return ()
+    return (*one.origins, *other.origins)
+
+
+def _converted(
+    translator: Translator, node: exp.Expression, relation: Relation, types: list[object]
+) -> str:
+    """The relation in parentheses, its columns in the types wanted."""
+    columns = relation.visible
+    if [column.type for column in columns] == types:
+        return f"({relation.sql})"
+    cast = ", ".join(
+        f"{coerce(Typed(output(at), column.type), wanted)} AS {output(at)}"  # type: ignore[arg-type]
+        for at, (column, wanted) in enumerate(zip(columns, types, strict=True))
+    )
+    return f"(SELECT {cast} FROM ({relation.sql}) AS s_)"
+
+
+def _values(translator: Translator, node: exp.Values) -> Relation:
+    rows = [
+        list(item.expressions) if isinstance(item, exp.Tuple) else [item.unnest()]
+        for item in node.expressions
+    ]
+    if len({len(row) for row in rows}) != 1:
+        message = "Values rows have mismatched sizes"
+        translator.fail("TYPE_MISMATCH", message, node)
+    typed = [[translator.expression(item) for item in row] for row in rows]
+    what = "Values rows have mismatched types"
+    unified = [unify(translator, list(column), node, what) for column in zip(*typed, strict=True)]
+    lines = zip(*(values for _, values in unified), strict=True)
+    listed = ", ".join(f"({', '.join(line)})" for line in lines)
+    names = ", ".join(output(at) for at in range(len(unified)))
+    columns = [Column(None, kind) for kind, _ in unified]
+    return Relation(f"SELECT {names} FROM (VALUES {listed}) AS v_({names})", columns)
