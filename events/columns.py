@@ -51,7 +51,6 @@ def glue_columns(kind: type[Event]) -> list[Column]:
     return columns
 
 
-_INT64 = range(-(2**63), 2**63)
 _SCALARS: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",
     inspect.UUIDType: "string",
@@ -78,7 +77,7 @@ def _hive(type_: inspect.Type, where: str) -> str:
 def _int(type_: inspect.IntType, where: str) -> str:
     low = type_.ge if type_.ge is not None else type_.gt
     high = type_.le if type_.le is not None else type_.lt
-    if low not in _INT64 or high not in _INT64:
+    if low is None or high is None or low < -(2**63) or high >= 2**63:
         raise UnfitContract(f"{where}: bound it with Meta(ge=…, le=…), a bigint has 64 bits")
     return "bigint"
 

@@ -62,8 +62,8 @@ _MESSAGES = [
     for pattern, reason, instead in (
         (r"Expected `(object|array)`, got `\w+`(?! - at)", Reason.NOT_OBJECT, None),
         (r"Object missing required field `[^`]+`", Reason.MISSING_FIELD, None),
-        (rf"Object contains unknown field {_NAME}", Reason.UNKNOWN_FIELD, None),
-        (r"Object contains unknown field .*?", Reason.UNKNOWN_FIELD, "Object has an unknown field"),
+        (rf"Object contains unknown field {_NAME}$", Reason.UNKNOWN_FIELD, None),
+        (r"Object contains unknown field .*", Reason.UNKNOWN_FIELD, "Object has an unknown field"),
         (r"Expected `[^`]+` (<|<=|>|>=) \S+", Reason.OUT_OF_RANGE, None),
         (r"Expected `\w+` of length .*?", Reason.OUT_OF_RANGE, None),
         (r"Expected `\w+` matching regex .*?", Reason.OUT_OF_RANGE, None),

@@ -34,9 +34,12 @@ ORIGIN_ZONE = "America/New_York"
 # The four destinations that the data set's own airports.csv lacks; none of them changes its clock.
 CARIBBEAN = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
 
+Clock = Callable[[str, str], datetime]
+"""`instant` of one day: from a time as the data writes it and a zone to UTC."""
+
 
 class Row(NamedTuple):
-    """A row of flights.csv as it is: numbers without leading zeros, or nothing or NA for none."""
+    """A row of flights.csv as it is: numbers without leading zeros, NA for none."""
 
     year: str
     month: str
@@ -90,8 +93,8 @@ def airport_zones() -> dict[str, str]:
         return {row["faa"]: row["tzone"] for row in csv.DictReader(file)} | CARIBBEAN
 
 
-def flight(row: Row, clock: Callable[[str, str], datetime], zone: str) -> Flight:
-    """The flight of a row; `clock` is `instant` of the row's day, `zone` the destination's."""
+def flight(row: Row, clock: Clock, zone: str) -> Flight:
+    """The flight of a row, by the clock of its day and the zone of its destination."""
     scheduled_departure = clock(row.sched_dep_time, ORIGIN_ZONE)
     scheduled_arrival = clock(row.sched_arr_time, zone)
     if scheduled_arrival < scheduled_departure:
@@ -101,7 +104,7 @@ def flight(row: Row, clock: Callable[[str, str], datetime], zone: str) -> Flight
         event_id=f"{row.year}-{row.month:0>2}-{row.day:0>2}-{row.carrier}-{row.flight}-{row.origin}",
         carrier=row.carrier,
         flight_number=int(row.flight),
-        tail_number=None if row.tailnum in NOTHING else row.tailnum,
+        tail_number=None if row.tailnum == NONE else row.tailnum,
         origin=row.origin,
         destination=row.dest,
         scheduled_departure=scheduled_departure,
@@ -127,11 +130,11 @@ def instant(day: date, hhmm: str, zone: str) -> datetime:
     return (local + timedelta(days=days)).astimezone(UTC)
 
 
-NOTHING = ("", "NA")
+NONE = "NA"
 
 
 def _number(text: str) -> int | None:
-    return None if text in NOTHING else int(text)
+    return None if text == NONE else int(text)
 
 
 def _later(scheduled: datetime, delay: int | None) -> datetime | None:
