@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import IO
 
-from cli.errors import Failure
+from cli.errors import Failure, Told
 from cli.isolation import isolated
 
 READY = re.compile(r"headrace local AWS ready on (?P<endpoint>http://\S+)")
@@ -41,7 +41,7 @@ def become_local_aws(options: Sequence[str]) -> None:
 def local_aws(options: Sequence[str]) -> Iterator[str]:
     """Run a local AWS for the body, which gets its endpoint. Raises Failure.
 
-    What it prints (the functions' logs) goes to standard error.
+    What it prints (the functions' logs, why it does not start) goes to standard error.
     """
     process = subprocess.Popen(  # noqa: S603  our own module
         command([*options, "--with-parent"]),
@@ -70,8 +70,7 @@ def _endpoint(process: subprocess.Popen[str]) -> str:
             "`headrace local --log-level debug` to see why."
         ) from None
     if endpoint is None:
-        code = process.wait()
-        raise Failure(f"The local AWS did not start (exit code {code}): its message is above.")
+        raise Told
     return endpoint
 
 

@@ -7,6 +7,7 @@
     ├─ RefusedLine       1    a line that does not validate, with --strict
     ├─ WrongQuery        1    Athena did not answer
     ├─ Unbalanced        1    a record is not accounted for
+    ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
     └─ Interrupted     130    Ctrl-C
 
@@ -49,6 +50,13 @@ class WrongQuery(Failure):
 
 class Unbalanced(Failure):
     """put = delivered + rejected does not hold."""
+
+
+class Told(Failure):
+    """A program that we started did not work, and has said why: nothing is left to say."""
+
+    def __init__(self) -> None:
+        super().__init__("")
 
 
 class WrongUsage(Failure):

@@ -35,7 +35,8 @@ class Commands(TyperGroup):
             failure = error if isinstance(error, Failure) else _explained(error)
             if failure is None or ctx.params["debug"]:
                 raise
-            say(f"headrace: {failure}")
+            if str(failure):
+                say(f"headrace: {failure}")
             raise typer.Exit(failure.code) from None
         return result
 

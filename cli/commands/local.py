@@ -136,27 +136,34 @@ def run(line: Sequence[str], options: Sequence[str]) -> int:
         return NOT_FOUND
     with local_aws(options) as endpoint:
         try:
-            process = subprocess.Popen(line, env=pointed_at(endpoint, os.environ))  # noqa: S603
+            code = _run(line, pointed_at(endpoint, os.environ))
         except OSError as error:
             say(f"headrace: {line[0]!r} cannot be run: {error.strerror}.")
             return NOT_EXECUTABLE
-        code = _wait(process)
     return code if code >= 0 else SIGNALLED - code
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
+def _run(line: Sequence[str], environment: dict[str, str]) -> int:
     """Until the command ends. Ctrl-C reaches it by itself, and it decides what that means; a
-    request to us to end is passed on."""
+    request to us to end is passed on, also one that comes before the command has started."""
+    requests: list[int] = []
+    process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        process.send_signal(number)
+        if process is None:
+            requests.append(number)
+        else:
+            process.send_signal(number)
 
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
-        signal.SIGHUP: signal.signal(signal.SIGHUP, pass_on),
-    }
+    def nothing(_number: int, _frame: FrameType | None) -> None:
+        """Not SIG_IGN, which the command would inherit."""
+
+    handlers = {signal.SIGINT: nothing, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
+        process = subprocess.Popen(line, env=environment)  # noqa: S603  what was asked for
+        for number in requests:
+            process.send_signal(number)
         return process.wait()
     finally:
         for number, handler in before.items():

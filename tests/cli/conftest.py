@@ -1,0 +1,132 @@
+"""An environment of its own on the shared local AWS: stacks with the outputs that the CLI reads."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.conftest import AWS, ROOT
+
+ENVIRONMENT = "clitest"
+STREAMS = {"flight": "clitest-flight", "device_telemetry": "clitest-device-telemetry"}
+Headrace = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the commands of these tests work."""
+
+    aws: AWS
+    environment: str = ENVIRONMENT
+
+    def records(self, event_type: str) -> list[tuple[str, bytes]]:
+        """Partition keys and data on a stream, shard by shard in their order."""
+        kinesis, stream = self.aws.client("kinesis"), STREAMS[event_type]
+        found = []
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while True:
+                page = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+                found += [(one["PartitionKey"], one["Data"]) for one in page["Records"]]
+                iterator = page["NextShardIterator"]
+                if not page["Records"] and page["MillisBehindLatest"] == 0:
+                    break
+        return found
+
+
+def outputs(event_type: str) -> dict[str, str]:
+    return {
+        "EventType": event_type,
+        "StreamName": STREAMS[event_type],
+        "DeliveryStreamName": f"{STREAMS[event_type]}-delivery",
+        "TableName": event_type,
+        "TransformFunctionName": f"{STREAMS[event_type]}-transform",
+        "DataPrefix": f"events/{event_type}/",
+        "ErrorPrefix": f"errors/{event_type}/",
+    }
+
+
+def create_stack(aws: AWS, stage: str, values: dict[str, str]) -> None:
+    """A stack with these outputs; what is behind them is made by the tests through the APIs."""
+    cloudformation = aws.client("cloudformation")
+    name = f"{ENVIRONMENT}-{stage.replace('_', '-')}"
+    template: dict[str, Any] = {
+        "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {key: {"Value": value} for key, value in values.items()},
+    }
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Tags=[
+            {"Key": "headrace:environment", "Value": ENVIRONMENT},
+            {"Key": "headrace:stage", "Value": stage},
+        ],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+
+
+@pytest.fixture(scope="session")
+def place(aws: AWS) -> Place:
+    """The environment `clitest`: a lake and two event types."""
+    for event_type, stream in STREAMS.items():
+        aws.client("kinesis").create_stream(StreamName=stream, ShardCount=2)
+        create_stack(aws, event_type, outputs(event_type))
+    lake = {"BucketName": "clitest-lake", "DatabaseName": "clitest", "WorkGroupName": "clitest"}
+    create_stack(aws, "lake", lake)
+    return Place(aws)
+
+
+def heed_ctrl_c() -> None:
+    """For a process that is to be interrupted: one that runs in the background inherits that
+    it ignores the signal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(
+    *arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`headrace` as a process, 80 columns wide."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=ROOT,
+        env=(dict(os.environ) if env is None else env) | {"COLUMNS": "80"},
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+@pytest.fixture
+def headrace(place: Place) -> Headrace:
+    """`headrace` in the environment of these tests."""
+
+    def call(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+        return run(*arguments, env=place.aws.env | {"HEADRACE_ENV": ENVIRONMENT}, stdin=stdin)
+
+    return call
+
+
+@pytest.fixture
+def empty_stream(place: Place) -> Iterator[str]:
+    """The flight stream, new."""
+    kinesis, stream = place.aws.client("kinesis"), STREAMS["flight"]
+    kinesis.delete_stream(StreamName=stream)
+    kinesis.get_waiter("stream_not_exists").wait(
+        StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+    )
+    kinesis.create_stream(StreamName=stream, ShardCount=2)
+    yield stream
