@@ -2,18 +2,29 @@
 
 import gzip
 import logging
+from contextlib import ExitStack
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Self
 
-from local import delivery, fallback, functions, kinesis, mapping, refusals, routes, settings
+from local import (
+    cloudformation,
+    delivery,
+    fallback,
+    functions,
+    kinesis,
+    mapping,
+    refusals,
+    routes,
+    settings,
+)
 from local.http import Request, Response, Server
 from local.settings import Settings
 
 LOG = logging.getLogger(__name__)
 HEALTH = "/_headrace/health"
 
-PARTS: tuple[ModuleType, ...] = (kinesis, functions, delivery, mapping)
+PARTS: tuple[ModuleType, ...] = (cloudformation, kinesis, functions, delivery, mapping)
 """Every part, in the order in which they start; they stop in the reverse order."""
 
 
@@ -30,6 +41,7 @@ class LocalAWS:
         Raises OSError when the port is taken.
         """
         wanted = Settings(**options)
+        self._ending = ExitStack()
         self._server = Server(wanted.host, wanted.port, respond)
         self.settings = replace(wanted, port=self._server.port)
 
@@ -46,18 +58,22 @@ class LocalAWS:
         return settings.client(self.settings, service, **options)
 
     def start(self) -> None:
+        """Install every part, then answer."""
         settings.use(self.settings)
+        self._ending.callback(fallback.reset)
+        self._ending.callback(self._server.stop)
+        self._server.start()
         for part in PARTS:
             part.install()
-        self._server.start()
+            if hasattr(part, "stop"):
+                self._ending.callback(part.stop)
 
     def stop(self) -> None:
-        """Parts first (they may need the port to finish their work), then the port."""
-        for part in reversed(PARTS):
-            if hasattr(part, "stop"):
-                part.stop()
-        self._server.stop()
-        fallback.reset()
+        """Parts first (they may need the port to finish their work), then the port.
+
+        A part that fails to stop does not keep the others from it.
+        """
+        self._ending.close()
 
     def __enter__(self) -> Self:
         self.start()

@@ -1,4 +1,4 @@
-"""AWS CloudFormation of the local AWS: an engine of our own behind moto's front door.
+"""AWS CloudFormation of the local AWS: an engine of our own in the place of moto's.
 
 It creates in the order of the dependencies and deletes against it, goes back when a resource
 fails, replaces where AWS replaces, and refuses what it does not know by its name. `providers`
@@ -10,20 +10,23 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from moto import backends
+
+_motos_backend = backends.get_backend
+
 
 def install() -> None:
-    """Put our CloudFormation into moto; to be called before the server answers."""
-    from moto.cloudformation import urls
-    from moto.cloudformation.models import cloudformation_backends
+    """Put our CloudFormation into moto's server; to be called before it answers.
 
+    moto's own is not even imported: it would load the models of forty more services.
+    """
     from local.cloudformation import grants
-    from local.cloudformation.api import Api
-    from local.cloudformation.backend import Backend
+    from local.cloudformation.endpoint import BACKENDS
 
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # roles attach them; AWS has them
     grants.install()
-    backends: Any = cloudformation_backends
-    backends.backend = Backend
-    backends.clear()
-    urls.url_paths.clear()
-    urls.url_paths["{0}/$"] = Api.dispatch
+
+    def get_backend(name: Any) -> Any:
+        return BACKENDS if name == "cloudformation" else _motos_backend(name)
+
+    vars(backends)["get_backend"] = get_backend

@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from moto.cloudformation.exceptions import CloudFormationError
-from moto.cloudformation.models import cloudformation_backends
-from moto.core.responses import ActionResult, BaseResponse
-
-from local.cloudformation import views
+from local.cloudformation import requests, views
 from local.cloudformation.backend import Backend
-from local.cloudformation.errors import Failure, Invalid
-from local.cloudformation.stacks import Stack, Target
-from local.cloudformation.template import Template, parse
+from local.cloudformation.errors import Invalid
+from local.cloudformation.requests import Parameters
+from local.cloudformation.stacks import Stack
 
-Parameters = dict[str, Any]
 Answer = dict[str, Any] | None
 PAGE = 100
 NO_STACK = "Stack [{}] does not exist"
@@ -36,31 +30,12 @@ UNSUPPORTED = (
     "StackPolicyURL",
     "StackSetName",
 )
-NAMES_OF_IAM = {"RoleName", "ManagedPolicyName", "UserName", "GroupName", "InstanceProfileName"}
-
-
-class Api(BaseResponse):
-    """CloudFormation's endpoint within moto's server, which reads and writes its protocol."""
-
-    def __init__(self) -> None:
-        super().__init__(service_name="cloudformation")
-        self.automated_parameter_parsing = True
-
-    def call_action(self) -> tuple[int, dict[str, str], Any]:
-        backend: Any = cloudformation_backends[self.current_account][self.region]
-        try:
-            result: object = answer(backend, self._get_action(), dict(self.params))
-        except Invalid as error:
-            result = CloudFormationError(error.code, error.message)
-        status, headers, body = self.serialized(ActionResult(result))
-        headers, body = self._enrich_response(headers, body)
-        return status, headers, body
 
 
 def answer(backend: Backend, operation: str, given: Parameters) -> Answer:
-    """What an operation answers; raises `Invalid`."""
+    """What an operation answers; raises `Invalid`, NotImplementedError for a foreign one."""
     if operation not in OPERATIONS:
-        raise Invalid(f"{operation} is not supported by the local AWS", "UnsupportedOperation")
+        raise NotImplementedError(f"{operation} is not supported by the local AWS")
     if unsupported := [name for name in UNSUPPORTED if given.get(name)]:
         raise Invalid(f"{unsupported[0]} is not supported by the local AWS")
     if given.get("DeploymentConfig", {}).get("Mode", "STANDARD") != "STANDARD":
@@ -77,9 +52,9 @@ def create_stack(backend: Backend, given: Parameters) -> Answer:
         raise Invalid("OnFailure DELETE is not supported by the local AWS")
     stack = backend.create(
         given["StackName"],
-        _target(backend, given, None),
+        requests.target(backend, given, None),
         protected=bool(given.get("EnableTerminationProtection")),
-        disable_rollback=_no_rollback(given) or on_failure == "DO_NOTHING",
+        disable_rollback=requests.no_rollback(given) or on_failure == "DO_NOTHING",
         token=given.get("ClientRequestToken"),
     )
     return {"StackId": stack.id}
@@ -89,8 +64,8 @@ def update_stack(backend: Backend, given: Parameters) -> Answer:
     stack = backend.find(given["StackName"], NO_STACK)
     backend.update(
         stack,
-        _target(backend, given, stack),
-        disable_rollback=_no_rollback(given),
+        requests.target(backend, given, stack),
+        disable_rollback=requests.no_rollback(given),
         token=given.get("ClientRequestToken"),
     )
     return {"StackId": stack.id}
@@ -172,7 +147,7 @@ def list_stack_resources(backend: Backend, given: Parameters) -> Answer:
 
 def get_template(backend: Backend, given: Parameters) -> Answer:
     if name := given.get("ChangeSetName"):
-        body = backend.change_set(name, given.get("StackName")).target.template.body
+        body = backend.change_sets.find(name, given.get("StackName")).target.template.body
     else:
         body = backend.find(given["StackName"]).target.template.body
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
@@ -180,13 +155,13 @@ def get_template(backend: Backend, given: Parameters) -> Answer:
 
 def get_template_summary(backend: Backend, given: Parameters) -> Answer:
     stack = backend.find(given["StackName"]) if given.get("StackName") else None
-    template = _template(backend, given | {"UsePreviousTemplate": stack is not None}, stack)
-    return views.template_summary(template, _capabilities(template))
+    template = requests.template(backend, given | {"UsePreviousTemplate": stack is not None}, stack)
+    return views.template_summary(template, requests.capabilities(template))
 
 
 def validate_template(backend: Backend, given: Parameters) -> Answer:
-    template = _template(backend, given, None)
-    summary = views.template_summary(template, _capabilities(template))
+    template = requests.template(backend, given, None)
+    summary = views.template_summary(template, requests.capabilities(template))
     return {name: summary[name] for name in ("Description", "Capabilities", "Parameters")}
 
 
@@ -212,9 +187,9 @@ def create_change_set(backend: Backend, given: Parameters) -> Answer:
             "local AWS"
         )
     stack = backend.find(given["StackName"], NO_STACK) if kind == "UPDATE" else None
-    change_set = backend.propose(
+    change_set = backend.change_sets.propose(
         given["StackName"],
-        _target(backend, given, stack),
+        requests.target(backend, given, stack),
         kind=kind,
         name=given["ChangeSetName"],
         description=given.get("Description"),
@@ -223,7 +198,7 @@ def create_change_set(backend: Backend, given: Parameters) -> Answer:
 
 
 def describe_change_set(backend: Backend, given: Parameters) -> Answer:
-    change_set = backend.change_set(given["ChangeSetName"], given.get("StackName"))
+    change_set = backend.change_sets.find(given["ChangeSetName"], given.get("StackName"))
     view = views.change_set(change_set, values=bool(given.get("IncludePropertyValues")))
     changes = _page("Changes", view["Changes"], given)
     return view | (changes or {})
@@ -231,23 +206,23 @@ def describe_change_set(backend: Backend, given: Parameters) -> Answer:
 
 def list_change_sets(backend: Backend, given: Parameters) -> Answer:
     stack = backend.find(given["StackName"], NO_STACK)
-    found = [views.change_set(it) for it in backend.change_sets.values() if it.stack is stack]
+    found = [views.change_set(it) for it in backend.change_sets.of(stack)]
     return {"Summaries": found}
 
 
 def delete_change_set(backend: Backend, given: Parameters) -> Answer:
     try:
-        change_set = backend.change_set(given["ChangeSetName"], given.get("StackName"))
+        change_set = backend.change_sets.find(given["ChangeSetName"], given.get("StackName"))
     except Invalid:
         return {}  # as on AWS: deleting it again succeeds
-    del backend.change_sets[change_set.id]
+    backend.change_sets.discard(change_set)
     return {}
 
 
 def execute_change_set(backend: Backend, given: Parameters) -> Answer:
-    backend.execute(
-        backend.change_set(given["ChangeSetName"], given.get("StackName")),
-        disable_rollback=_no_rollback(given),
+    backend.change_sets.execute(
+        backend.change_sets.find(given["ChangeSetName"], given.get("StackName")),
+        disable_rollback=requests.no_rollback(given),
         token=given.get("ClientRequestToken"),
     )
     return {}
@@ -290,89 +265,6 @@ def list_imports(backend: Backend, given: Parameters) -> Answer:
     if not found:
         raise Invalid(f"Export '{name}' is not imported by any stack.")
     return _page("Imports", found, given)
-
-
-# What requests have in common -------------------------------------------------------------
-
-
-def _target(backend: Backend, given: Parameters, stack: Stack | None) -> Target:
-    """What the request wants a stack to be; `stack` is the one that is there already."""
-    template = _template(backend, given, stack)
-    before = stack.target if stack else Target()
-    capabilities = tuple(given.get("Capabilities", ()))
-    _check_capabilities(template, capabilities)
-    tags = {it["Key"]: it["Value"] for it in given.get("Tags", ())}
-    return Target(
-        template=template,
-        given=_given(given, before),
-        tags=tags if "Tags" in given or not stack else before.tags,
-        role=given.get("RoleARN") or before.role,
-        notifications=tuple(given.get("NotificationARNs") or before.notifications),
-        capabilities=capabilities,
-        imports=bool(given.get("ImportExistingResources")),
-    )
-
-
-def _given(given: Parameters, before: Target) -> dict[str, str]:
-    values = {}
-    for it in given.get("Parameters", ()):
-        name = it["ParameterKey"]
-        if not it.get("UsePreviousValue"):
-            values[name] = it.get("ParameterValue", "")
-        elif name in before.given:
-            values[name] = before.given[name]
-        elif name not in before.template.parameters:
-            raise Invalid(
-                f"Invalid input for parameter key {name}. Cannot use previous value "
-                "as there is none"
-            )
-    return values
-
-
-def _template(backend: Backend, given: Parameters, stack: Stack | None) -> Template:
-    if given.get("UsePreviousTemplate") and stack:
-        return stack.target.template
-    if given.get("TemplateBody"):
-        return parse(given["TemplateBody"])
-    if given.get("TemplateURL"):
-        return parse(_download(backend, given["TemplateURL"]))
-    raise Invalid("Either Template URL or Template Body must be specified.")
-
-
-def _download(backend: Backend, url: str) -> str:
-    """A template that was uploaded to S3; the address has the bucket as host or in the path."""
-    parts = urlsplit(url)
-    host, path = parts.hostname or "", unquote(parts.path.lstrip("/"))
-    bucket, dot, _ = host.partition(".s3")
-    if host.startswith("s3") or not dot:
-        bucket, _, path = path.partition("/")
-    try:
-        body: bytes = backend.aws("s3:GetObject", Bucket=bucket, Key=path)["Body"].read()
-    except Failure as failure:
-        raise Invalid(f"S3 error: {failure.message}") from failure
-    return body.decode()
-
-
-def _capabilities(template: Template) -> list[str]:
-    """What a request must acknowledge: that it makes IAM resources, and whether it names them."""
-    iam = [it for it in template.resources.values() if it.type.startswith("AWS::IAM::")]
-    if any(NAMES_OF_IAM & it.properties.keys() for it in iam):
-        return ["CAPABILITY_NAMED_IAM"]
-    return ["CAPABILITY_IAM"] if iam else []
-
-
-def _check_capabilities(template: Template, given: tuple[str, ...]) -> None:
-    implied = {"CAPABILITY_IAM": {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}}
-    for wanted in _capabilities(template):
-        if not implied.get(wanted, {wanted}) & set(given):
-            raise Invalid(
-                f"Requires capabilities : [{wanted}]", "InsufficientCapabilitiesException"
-            )
-
-
-def _no_rollback(given: Parameters) -> bool:
-    config = given.get("DeploymentConfig", {})
-    return bool(given.get("DisableRollback") or config.get("DisableRollback"))
 
 
 def _page(key: str, items: list[Any], given: Parameters) -> dict[str, Any]:

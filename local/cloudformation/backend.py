@@ -10,16 +10,15 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.cloudformation import urls
 from moto.core.base_backend import BaseBackend
 
-from local.cloudformation import plan, preparation
+from local.cloudformation import parameters, plan, preparation
 from local.cloudformation.aws import Aws
 from local.cloudformation.changes import Change
+from local.cloudformation.changesets import ChangeSets
 from local.cloudformation.errors import Failure, Invalid
 from local.cloudformation.preparation import Prepared
 from local.cloudformation.provider import Provider
@@ -32,10 +31,6 @@ from local.cloudformation.template import Declaration
 LOG = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds that a call waits for the operation it started."""
-UNCHANGED = (
-    "The submitted information didn't contain changes. "
-    "Submit different information to create a change set."
-)
 UPDATABLE = {
     "CREATE_COMPLETE",
     "CREATE_FAILED",
@@ -45,35 +40,16 @@ UPDATABLE = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class ChangeSet:
-    """A deployment that was described and may be executed once."""
-
-    id: str
-    name: str
-    stack: Stack
-    kind: str
-    target: Target
-    prepared: Prepared | None = None
-    changes: list[Change] = field(default_factory=list)
-    created: datetime
-    description: str | None = None
-    reason: str | None = None
-    """Why it cannot be executed; None when it can."""
-
-
 class Backend(BaseBackend):
     """Everything CloudFormation knows in one account and region."""
-
-    _url_module = urls
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.aws = Aws(account_id, region_name)
         self.providers: Mapping[str, Provider] = PROVIDERS
         self.stacks: dict[str, Stack] = {}
-        self.change_sets: dict[str, ChangeSet] = {}
-        self._lock = threading.RLock()
+        self.change_sets = ChangeSets(self)
+        self.lock = threading.RLock()
 
     # Stacks -------------------------------------------------------------------------------
 
@@ -91,22 +67,22 @@ class Backend(BaseBackend):
 
     def create(self, name: str, target: Target, **options: Any) -> Stack:
         """A new stack, on its way; `options` are fields of `Stack`."""
-        with self._lock:
+        with self.lock:
             if any(it.name == name for it in self.alive()):
                 raise Invalid(f"Stack [{name}] already exists", "AlreadyExistsException")
-            stack = self._new(name, **options)
-            prepared = self._prepare(stack, target)
+            stack = self.new(name, **options)
+            prepared = self.prepare(stack, target)
             self.stacks[stack.id] = stack
         self._start(stack, lambda runner: runner.deploy(target, prepared))
         return stack
 
     def update(self, stack: Stack, target: Target, **options: Any) -> None:
         """Bring a stack to `target`; `Invalid` when nothing would change."""
-        self._check_updatable(stack)
-        prepared = self._prepare(stack, target)
-        if not self._changed(stack, target, prepared, self._plan(stack, prepared)):
+        self.check_updatable(stack)
+        prepared = self.prepare(stack, target)
+        if not self.changed(stack, target, prepared, self.plan(stack, prepared)):
             raise Invalid("No updates are to be performed.")
-        self._deploy(stack, target, prepared, **options)
+        self.deploy(stack, target, prepared, **options)
 
     def delete(self, stack: Stack, retained: frozenset[str], token: str | None) -> None:
         if stack.status == "DELETE_COMPLETE":
@@ -120,11 +96,10 @@ class Backend(BaseBackend):
                 "Invalid operation on stack. RetainResources can only be specified for a stack "
                 "in the DELETE_FAILED state"
             )
-        with self._lock:
+        with self.lock:
             self._check_idle(stack, "deleted")
             stack.begin(token)
-        for change_set in [it for it in self.change_sets.values() if it.stack is stack]:
-            del self.change_sets[change_set.id]
+        self.change_sets.forget(stack)
         self._start(stack, lambda runner: runner.delete(retained))
 
     def roll_back(self, stack: Stack, states: set[str], skipped: frozenset[str]) -> None:
@@ -134,79 +109,6 @@ class Backend(BaseBackend):
                 f"Stack:{stack.id} is in {stack.status} state and can not be rolled back."
             )
         self._start(stack, lambda runner: runner.roll_back(skipped=skipped))
-
-    # Change sets --------------------------------------------------------------------------
-
-    def propose(self, stack_name: str, target: Target, **details: Any) -> ChangeSet:
-        """Describe a deployment; `details` are fields of `ChangeSet`."""
-        with self._lock:
-            stack = self._subject(stack_name, details["kind"], details["name"])
-            change_set = ChangeSet(
-                id=self._arn(f"changeSet/{details['name']}/{uuid.uuid4()}"),
-                stack=stack,
-                target=target,
-                created=datetime.now(UTC),
-                **details,
-            )
-            self._describe(change_set)
-            self.stacks[stack.id] = stack
-            if stack.status == "REVIEW_IN_PROGRESS" and not stack.events:
-                stack.enter("REVIEW_IN_PROGRESS", "User Initiated")
-            self.change_sets[change_set.id] = change_set
-        return change_set
-
-    def change_set(self, name: str, stack_name: str | None) -> ChangeSet:
-        """A change set by its id, or by its name and the stack's."""
-        if name in self.change_sets:
-            return self.change_sets[name]
-        for change_set in self.change_sets.values():
-            stack = change_set.stack
-            if change_set.name == name and stack_name in (stack.name, stack.id):
-                return change_set
-        raise Invalid(f"ChangeSet [{name}] does not exist", "ChangeSetNotFound")
-
-    def execute(self, change_set: ChangeSet, **options: Any) -> None:
-        if change_set.reason is not None or change_set.prepared is None:
-            raise Invalid(
-                f"ChangeSet [{change_set.id}] cannot be executed in its current status of [FAILED]",
-                "InvalidChangeSetStatus",
-            )
-        stack = change_set.stack
-        if change_set.kind == "UPDATE":
-            self._check_updatable(stack)
-        for other in [it for it in self.change_sets.values() if it.stack is stack]:
-            del self.change_sets[other.id]
-        self._deploy(stack, change_set.target, change_set.prepared, **options)
-
-    def _subject(self, stack_name: str, kind: str, name: str) -> Stack:
-        """The stack that a change set is for; a new one for the first of kind CREATE."""
-        if kind == "UPDATE":
-            stack = self.find(stack_name, "Stack [{}] does not exist")
-            self._check_updatable(stack)
-            return stack
-        for stack in self.alive():
-            if stack_name in (stack.name, stack.id):
-                if stack.status == "REVIEW_IN_PROGRESS":
-                    return stack
-                raise Invalid(
-                    f"Stack [{stack_name}] already exists and cannot be created again "
-                    f"with the changeSet [{name}]."
-                )
-        return self._new(stack_name)
-
-    def _describe(self, change_set: ChangeSet) -> None:
-        """Fill in what would happen, or why it cannot."""
-        stack, target = change_set.stack, change_set.target
-        prepared = self._prepare(stack, target)
-        try:
-            change_set.changes = self._plan(stack, prepared)
-            changed = self._changed(stack, target, prepared, change_set.changes)
-        except (Failure, Invalid) as error:
-            change_set.reason = error.message
-            return
-        if change_set.kind == "UPDATE" and not changed:
-            change_set.reason = UNCHANGED
-        change_set.prepared = prepared
 
     # Exports ------------------------------------------------------------------------------
 
@@ -220,24 +122,28 @@ class Backend(BaseBackend):
                 return output.value
         raise Invalid(f"No export named {name} found.")
 
+    def exporter(self, name: str) -> str | None:
+        return next((stack.name for stack, it in self.exports() if it.export == name), None)
+
     def importers(self, name: str) -> list[str]:
         return [stack.name for stack in self.alive() if name in stack.imports]
 
     # Within -------------------------------------------------------------------------------
 
-    def _new(self, name: str, **options: Any) -> Stack:
-        identity = self._arn(f"stack/{name}/{uuid.uuid4()}")
+    def new(self, name: str, **options: Any) -> Stack:
+        identity = self.arn(f"stack/{name}/{uuid.uuid4()}")
         return Stack(id=identity, name=name, created=datetime.now(UTC), **options)
 
-    def _arn(self, resource: str) -> str:
+    def arn(self, resource: str) -> str:
         return self.aws.arn("cloudformation", resource)
 
-    def _prepare(self, stack: Stack, target: Target) -> Prepared:
-        pseudo = preparation.pseudo(self.account_id, self.region_name, stack.name, stack.id)
+    def prepare(self, stack: Stack, target: Target) -> Prepared:
+        pseudo = parameters.pseudo(self.account_id, self.region_name, stack.name, stack.id)
         pseudo["AWS::NotificationARNs"] = list(target.notifications)
         prepared = preparation.prepare(
             target.template, target.given, pseudo, self.imported, self._stored
         )
+        prepared.tags.update(target.tags)
         declared = target.template.resources
         moved = [
             name
@@ -262,22 +168,22 @@ class Backend(BaseBackend):
                 f"Unable to fetch parameters [{key}] from parameter store for this account."
             ) from None
 
-    def _plan(self, stack: Stack, prepared: Prepared) -> list[Change]:
-        return plan.changes(stack.resources, prepared, self._fit)
+    def plan(self, stack: Stack, prepared: Prepared) -> list[Change]:
+        def fit(
+            name: str, declared: Declaration, given: dict[str, Any]
+        ) -> tuple[Schema | None, dict[str, Any]]:
+            """What is wrong with properties shows when a resource's turn comes, not in a plan."""
+            provider = self.providers.get(declared.type)
+            if provider is None:
+                return None, given
+            try:
+                return provider.schema, provider.check(name, given, prepared.tags)
+            except Failure:
+                return provider.schema, given
 
-    def _fit(
-        self, name: str, declared: Declaration, given: dict[str, Any]
-    ) -> tuple[Schema | None, dict[str, Any]]:
-        """What is wrong with properties shows when the resource's turn comes, not in a plan."""
-        provider = self.providers.get(declared.type)
-        if provider is None:
-            return None, given
-        try:
-            return provider.schema, provider.check(name, given)
-        except Failure:
-            return provider.schema, given
+        return plan.changes(stack.resources, prepared, fit)
 
-    def _changed(
+    def changed(
         self, stack: Stack, target: Target, prepared: Prepared, changes: list[Change]
     ) -> bool:
         """Whether a deployment would make any difference."""
@@ -290,12 +196,12 @@ class Backend(BaseBackend):
         if stack.in_progress:
             raise Invalid(f"Stack:{stack.id} is in {stack.status} state and can not be {deed}.")
 
-    def _check_updatable(self, stack: Stack) -> None:
+    def check_updatable(self, stack: Stack) -> None:
         if stack.status not in UPDATABLE:
             raise Invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 
-    def _deploy(self, stack: Stack, target: Target, prepared: Prepared, **options: Any) -> None:
-        with self._lock:
+    def deploy(self, stack: Stack, target: Target, prepared: Prepared, **options: Any) -> None:
+        with self.lock:
             self._check_idle(stack, "updated")
             stack.begin(options.pop("token", None))
             stack.disable_rollback = options.pop("disable_rollback", False)

@@ -70,9 +70,24 @@ class Provider:
         """Whether one of that name can be taken over, with ImportExistingResources."""
         return False
 
-    def check(self, name: str, given: Properties) -> Properties:
-        """`given` as AWS's schema types it; `Failure` when a property is wrong or unsupported."""
-        fitted = schema.fitted(self.schema, name, given)
+    def check(self, name: str, given: Properties, tags: dict[str, str]) -> Properties:
+        """The wanted properties as AWS's schema types them, the stack's tags among them.
+
+        `Failure` when a property is unknown, wrong or unsupported.
+        """
+        fitted = schema.fitted(self.schema, name, self._tagged(given, tags))
         if foreign := sorted(fitted.keys() - self.properties):
             raise Failure(f"Property {foreign[0]} of {self.type} is not supported by the local AWS")
         return fitted
+
+    def _tagged(self, given: Properties, tags: dict[str, str]) -> Properties:
+        """`given` with the stack's tags, which the resource's own override."""
+        fixed = ("Tags",) in self.schema.create_only
+        if not tags or fixed or "Tags" not in self.properties:
+            return given
+        if self.schema.properties["Tags"].get("type") == "object":
+            return given | {"Tags": tags | given.get("Tags", {})}
+        own = given.get("Tags", [])
+        taken = {it.get("Key") for it in own}
+        added = [{"Key": key, "Value": value} for key, value in tags.items() if key not in taken]
+        return given | {"Tags": added + own}

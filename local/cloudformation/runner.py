@@ -101,7 +101,7 @@ class Runner:
             with reported():
                 provider = self._steps.provider(wanted.type)
                 given = resolve(prepared.template.resources[logical_id].properties, scope)
-                wanted.properties = provider.check(logical_id, given)
+                wanted.properties = provider.check(logical_id, given, prepared.tags)
                 if current is None and imports and self._steps.adopt(wanted):
                     return
                 if current is None:
@@ -131,8 +131,11 @@ class Runner:
         raise Failure(_failed(deed, [wanted.logical_id])) from error
 
     def _check_exports(self, outputs: list[Output]) -> None:
-        """`Failure` when an export that others import would change or go."""
+        """`Failure` when an export that others import would change or go, or is another's."""
         exports = {it.export: it.value for it in outputs if it.export}
+        for name in exports:
+            if (owner := self._world.exporter(name)) not in (None, self._stack.name):
+                raise Failure(f"Export with name {name} is already exported by stack {owner}.")
         for old in self._stack.outputs:
             if old.export and exports.get(old.export) != old.value:
                 deed = "updated" if old.export in exports else "deleted"

@@ -35,6 +35,9 @@ class World(Protocol):
     @property
     def aws(self) -> Aws: ...
 
+    def exporter(self, name: str) -> str | None:
+        """The name of the stack that has an export."""
+
     def importers(self, name: str) -> list[str]:
         """The names of the stacks that import an export."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.cloudformation.backend import ChangeSet
 from local.cloudformation.changes import Action, Change, Difference
+from local.cloudformation.changesets import ChangeSet
 from local.cloudformation.intrinsics import Later
 from local.cloudformation.stacks import Event, Resource, Stack, Target
 from local.cloudformation.template import Template

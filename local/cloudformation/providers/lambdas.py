@@ -16,7 +16,6 @@ from local.cloudformation.providers.common import (
     tag_changes,
     tag_map,
     wait,
-    wait_gone,
 )
 
 CONFIGURATION: Properties = {
@@ -84,7 +83,7 @@ class Function(Provider):
             _settle(aws, physical_id)
         if differ(old, new, "ReservedConcurrentExecutions"):
             self._reserve(aws, physical_id, new)
-        _retag(aws, self.attributes(aws, physical_id, new)["Arn"], old, new)
+        retag(aws, self.attributes(aws, physical_id, new)["Arn"], old, new)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         aws("lambda:DeleteFunction", FunctionName=physical_id)
@@ -132,7 +131,7 @@ def _settle(aws: Aws, name: str) -> None:
     wait(lambda: aws("lambda:GetFunctionConfiguration", FunctionName=name), ready, name)
 
 
-def _retag(aws: Aws, arn: str, old: Properties, new: Properties) -> None:
+def retag(aws: Aws, arn: str, old: Properties, new: Properties) -> None:
     changed, gone = tag_changes(old, new)
     if changed:
         aws("lambda:TagResource", Resource=arn, Tags=changed)
@@ -210,68 +209,6 @@ class Alias(Provider):
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
         return {"AliasArn": physical_id}
-
-
-MAPPING: Properties = {
-    "BatchSize": None,
-    "BisectBatchOnFunctionError": False,
-    "DestinationConfig": {"OnFailure": {}},
-    "Enabled": True,
-    "FilterCriteria": {"Filters": []},
-    "FunctionName": None,
-    "FunctionResponseTypes": [],
-    "KmsKeyArn": "",
-    "MaximumBatchingWindowInSeconds": 0,
-    "MaximumRecordAgeInSeconds": -1,
-    "MaximumRetryAttempts": -1,
-    "MetricsConfig": {"Metrics": []},
-    "ParallelizationFactor": 1,
-    "ScalingConfig": {},
-    "TumblingWindowInSeconds": 0,
-}
-"""What UpdateEventSourceMapping sets, and what a property that is gone goes back to."""
-
-
-class EventSourceMapping(Provider):
-    type = "AWS::Lambda::EventSourceMapping"
-    properties = frozenset(MAPPING) | names(
-        "EventSourceArn StartingPosition StartingPositionTimestamp Tags"
-    )
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        tags = tag_map(new.get("Tags"))
-        return str(aws("lambda:CreateEventSourceMapping", **new | {"Tags": tags})["UUID"])
-
-    def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
-        self._settle(aws, physical_id)
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        changed = {name: new.get(name, MAPPING[name]) for name in MAPPING if differ(old, new, name)}
-        if changed:
-            self._settle(aws, physical_id)
-            aws("lambda:UpdateEventSourceMapping", UUID=physical_id, **changed)
-            self._settle(aws, physical_id)
-        _retag(aws, self._arn(aws, physical_id), old, new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("lambda:DeleteEventSourceMapping", UUID=physical_id)
-        wait_gone(lambda: self._look(aws, physical_id), physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Id": physical_id, "EventSourceMappingArn": self._arn(aws, physical_id)}
-
-    def _arn(self, aws: Aws, physical_id: str) -> str:
-        return aws.arn("lambda", f"event-source-mapping:{physical_id}")
-
-    def _look(self, aws: Aws, physical_id: str) -> dict[str, Any]:
-        return aws("lambda:GetEventSourceMapping", UUID=physical_id)
-
-    def _settle(self, aws: Aws, physical_id: str) -> None:
-        wait(
-            lambda: self._look(aws, physical_id),
-            lambda it: not it["State"].endswith("ing"),
-            f"Event source mapping {physical_id}",
-        )
 
 
 class EventInvokeConfig(Provider):
