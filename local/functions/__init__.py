@@ -10,12 +10,13 @@ What differs from AWS is named where it is decided: `limits` (numbers of our own
 from __future__ import annotations
 
 import atexit
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 
-from local import cloudwatch, metrics
+from local import cloudwatch, logs, metrics
 from local.functions import control
 from local.functions.asynchronous import RETRY_SECONDS, Queue
 from local.functions.dispatch import Asked, Dispatcher, Invocation, refusal
@@ -23,11 +24,12 @@ from local.functions.factory import Factory
 from local.functions.http import InvokeApi, function_arn
 from local.functions.pool import Fleet
 from local.functions.tracing import Daemon
+from local.logs import Level
 from local.patching import replace
 
 __all__ = ["Invocation", "install", "invoke", "stop"]
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 3.0
 """How long `stop` waits for invocations that run."""
 
 
@@ -44,7 +46,10 @@ _running: _Running | None = None
 
 
 def install(retry_seconds: tuple[float, ...] = RETRY_SECONDS) -> None:
-    """Run functions from now on; asynchronous retries wait `retry_seconds`."""
+    """Run functions from now on; asynchronous retries wait `retry_seconds`.
+
+    The terminal shows all they write when the log level is DEBUG, else what warns.
+    """
     global _running
     stop()
     daemon = Daemon()
@@ -53,6 +58,8 @@ def install(retry_seconds: tuple[float, ...] = RETRY_SECONDS) -> None:
     dispatcher = Dispatcher(fleet, daemon)
     queue = Queue(dispatcher, retry_seconds)
     _running = _Running(daemon, factory, fleet, dispatcher, queue)
+    chatty = logging.getLogger().isEnabledFor(logging.DEBUG)
+    logs.terminal.level = Level.ALL if chatty else Level.WARNINGS
     metrics.store.clear()
     cloudwatch.install()
     control.install(fleet.forget)
@@ -69,8 +76,9 @@ def stop() -> None:
     if running is None:
         return
     atexit.unregister(stop)
-    running.queue.stop()
+    running.queue.close()
     running.fleet.stop(PATIENCE_SECONDS)
+    running.queue.join()
     running.daemon.close()
     running.factory.close()
 

@@ -91,16 +91,20 @@ class Queue:
             return dispatch.throttle(request)
         return Invocation(status=202, payload=b"", request_id=request)
 
-    def stop(self) -> None:
-        """Events that still wait are lost, as is everything when the local AWS stops."""
+    def close(self) -> None:
+        """Take no more events; those that wait are lost, as all is when the local AWS stops."""
         with self._change:
             self._stopping = True
             lost, self._due = len(self._due), []
             self._change.notify_all()
         self._thread.join()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
         if lost:
             LOG.warning("%d asynchronous invocations were waiting and are lost", lost)
+
+    def join(self) -> None:
+        """Wait for the invocations that run; `close` comes first."""
+        self._workers.shutdown(wait=True)
 
     def _take(self, event: Event) -> bool:
         with self._change:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from moto.xray.models import xray_backends
 
 from local import settings
 
@@ -104,10 +103,12 @@ class Daemon:
                 self._keep(settings.current().region, document)
 
     def _keep(self, region: str, document: bytes) -> None:
+        from moto.xray.models import xray_backends  # opens a socket of its own when imported
+
         backend = xray_backends[settings.current().account][region]
         with self._lock:
             try:
-                backend.process_segment(document)
+                backend.process_segment(document.decode())
             except Exception as error:
                 self.refused += 1
                 LOG.debug("segment refused: %s", error)

@@ -1,0 +1,1 @@
+"""Lambda functions: how they run, fail, log and are counted."""
