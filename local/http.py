@@ -10,6 +10,7 @@ import logging
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -20,6 +21,7 @@ LOG = logging.getLogger(__name__)
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 LONGEST_LINE = 65_536
 MOST_HEADERS = 200
+ACCEPT_PAUSE = 0.1
 BODILESS = {204, 304}
 
 
@@ -75,7 +77,8 @@ class Server:
     def stop(self) -> None:
         """Take no more connections, end the idle ones; a request in work may finish."""
         self._waker.send(b"x")
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         for end in (self._listener, self._wake, self._waker):
             end.close()
         with self._lock:
@@ -91,8 +94,16 @@ class Server:
                 ready = {key.fileobj for key, _ in selector.select()}
                 if self._wake in ready:
                     return
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                self._accept_one()
+
+    def _accept_one(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as error:  # no descriptor left, or the client went away
+            LOG.warning("a connection was not accepted: %s", error)
+            time.sleep(ACCEPT_PAUSE)
+            return
+        threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -30,6 +30,7 @@ TARGETS = {
 
 SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 JSON = "application/x-amz-json-1.1"
+CBOR = "application/x-amz-cbor"
 
 
 class AWSError(Exception):
@@ -94,6 +95,11 @@ def region(request: Request) -> str:
 
 def parameters(request: Request) -> dict[str, Any]:
     """The JSON object that was sent; `SerializationException` when it is none."""
+    if request.header.get("content-type", "").startswith(CBOR):
+        raise AWSError(
+            "UnsupportedOperation",
+            "The local AWS does not support the CBOR protocol; set AWS_CBOR_DISABLE=true.",
+        )
     try:
         return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
     except msgspec.MsgspecError as error:

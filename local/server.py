@@ -58,15 +58,17 @@ class LocalAWS:
         return settings.client(self.settings, service, **options)
 
     def start(self) -> None:
-        """Install every part, then answer."""
+        """Install every part, then answer; a part that fails ends those before it."""
         settings.use(self.settings)
-        self._ending.callback(fallback.reset)
-        self._ending.callback(self._server.stop)
-        self._server.start()
-        for part in PARTS:
-            part.install()
-            if hasattr(part, "stop"):
-                self._ending.callback(part.stop)
+        with ExitStack() as ending:
+            ending.callback(fallback.reset)
+            ending.callback(self._server.stop)
+            for part in PARTS:
+                part.install()
+                if hasattr(part, "stop"):
+                    ending.callback(part.stop)
+            self._server.start()
+            self._ending = ending.pop_all()
 
     def stop(self) -> None:
         """Parts first (they may need the port to finish their work), then the port.

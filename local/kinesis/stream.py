@@ -183,9 +183,9 @@ class Stream:
         self.version = 0
         """Counts every put and every change; see `wait`."""
         self.lock = threading.Condition()
-        self._limits: dict[str, ShardLimits] | None = (
-            {} if settings.current().shard_limits else None
-        )
+        self.limited = settings.current().shard_limits
+        """Whether the shards refuse what is above AWS's rates."""
+        self._limits: dict[str, ShardLimits] = {}
         self._trimmed = 0.0
 
     def shards(self) -> list[Shard]:
@@ -235,7 +235,7 @@ class Stream:
 
     def limits(self, log: ShardLog) -> ShardLimits | None:
         """The rates of a shard, None when they are switched off; the lock is held."""
-        if self._limits is None:
+        if not self.limited:
             return None
         return self._limits.setdefault(log.shard_id, ShardLimits())
 

@@ -27,7 +27,7 @@ TAKEOVER = 5.0
 HEARTBEAT = 5.0
 """An event without records is sent when nothing arrived for so long."""
 MOST_RECORDS = 10_000
-MOST_BYTES = 2 * 2**20
+MOST_BYTES = BYTES_PER_SECOND = 2 * 2**20
 
 
 @dataclass(slots=True, eq=False)
@@ -86,11 +86,18 @@ def _events(subscription: Subscription) -> Iterator[bytes]:
         if records or ended or now - heard >= HEARTBEAT:
             yield _event(subscription, records, ended=ended)
             heard = now
+            _pace(subscription, records)
         if ended or now >= ends:
             return
         if not records:
             subscription.stream.wait(min(heard + HEARTBEAT, ends) - now, since=version)
     yield _exception(subscription)
+
+
+def _pace(subscription: Subscription, records: list[Record]) -> None:
+    """With shard limits, a consumer gets 2 MiB a second of each shard."""
+    if subscription.stream.limited:
+        time.sleep(sum(record.size for record in records) / BYTES_PER_SECOND)
 
 
 def _advance(subscription: Subscription) -> list[Record]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,3 +80,25 @@ def test_a_sixth_read_in_a_second_is_an_error(limited: "KinesisClient") -> None:
             limited.get_records(ShardIterator=iterator)
 
     assert refused(read_ten_times) == (RATE, message("reads"))
+
+
+def test_a_subscription_gets_two_mebibytes_a_second(limited: "KinesisClient") -> None:
+    limited.create_stream(StreamName="pushed", ShardCount=1)
+    stream = limited.describe_stream_summary(StreamName="pushed")["StreamDescriptionSummary"]
+    consumer = limited.register_stream_consumer(
+        StreamARN=stream["StreamARN"], ConsumerName="reader"
+    )["Consumer"]
+    put(limited, "pushed", 10, 100 * KIB)
+    answer = limited.subscribe_to_shard(
+        ConsumerARN=consumer["ConsumerARN"],
+        ShardId=shard(0),
+        StartingPosition={"Type": "TRIM_HORIZON"},
+    )
+    with closing(answer["EventStream"]) as events:
+        first = next(iter(events))["SubscribeToShardEvent"]
+        begun = time.monotonic()
+        put(limited, "pushed", 1, 1)
+        second = next(iter(events))["SubscribeToShardEvent"]
+        took = time.monotonic() - begun
+    assert (len(first["Records"]), len(second["Records"])) == (10, 1)
+    assert took > 0.4  # 1,000 KiB at 2 MiB a second

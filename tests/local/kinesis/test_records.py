@@ -415,6 +415,20 @@ def test_a_body_that_is_not_what_it_should_be_is_refused(aws: "AWS", body: bytes
     ]
 
 
+@pytest.mark.parametrize("operation", ["PutRecords", "DescribeStream"])
+def test_the_cbor_protocol_is_refused_by_name(aws: "AWS", operation: str) -> None:
+    headers = {
+        "X-Amz-Target": f"Kinesis_20131202.{operation}",
+        "Content-Type": "application/x-amz-cbor-1.1",
+    }
+    sent = urllib.request.Request(aws.endpoint + "/", b"\xa0", headers)  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(sent)  # noqa: S310  our own endpoint
+    answer = json.loads(caught.value.read())
+    caught.value.close()
+    assert answer["__type"] == "UnsupportedOperation"
+
+
 def test_base64_is_decoded_once(kinesis: "KinesisClient", make_stream: MakeStream) -> None:
     name = make_stream()
     put(kinesis, name, base64.b64encode(b"data"))
