@@ -103,7 +103,7 @@ class Transform:
         answer of nothing but originals is smaller than the request was, so this always ends well.
         It is the net below the buffering hint, with which an answer stays far within the limit.
         """
-        excess = sum(map(_size, answers)) + len('{"records": []}') - self._answer_limit
+        excess = sum(map(_size, answers)) + ENVELOPE - self._answer_limit
         rejections = []
         if excess > 0:
             originals = [_failed(record) for record in records]
@@ -159,6 +159,7 @@ def _rejection(reason: str, detail: str, origin: Origin) -> Rejection:
     )
 
 
+ENVELOPE = len('{"records": []}') - len(", ")  # no comma after the last
 _OK = len(
     json.dumps({"recordId": "", "result": "Ok", "data": "", "metadata": _partition(date.min)})
     + ", "

@@ -77,7 +77,6 @@ class XRayDaemon(BaseProvider):
     """Sends what Powertools' Tracer measures to the X-Ray daemon of the execution environment."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._current: ContextVar[Subsegment | None] = ContextVar("subsegment", default=None)
 
     @contextmanager
@@ -135,7 +134,8 @@ class XRayDaemon(BaseProvider):
         host, port = address.rsplit(":", 1)
         document = json.dumps(subsegment.document, default=str).encode()
         try:
-            self._socket.sendto(HEADER + document, (host, int(port)))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.sendto(HEADER + document, (host, int(port)))
         except OSError as error:
             # A trace is worth less than the work that it measures.
             print(json.dumps({"level": "WARNING", "message": f"no trace was sent: {error}"}))
