@@ -29,6 +29,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
 }
 
+UNICODE = {r"\p{L}": r"\w", r"\p{Z}": r"\s", r"\p{N}": r"\d"}
+
 
 @cache
 def service(name: str) -> Model:
@@ -92,10 +94,18 @@ def _broken(shape: dict[str, Any], value: Any) -> Iterator[str]:
         yield f"Member must have {word} greater than or equal to {shape['min']}"
     if "max" in shape and measure > shape["max"]:
         yield f"Member must have {word} less than or equal to {shape['max']}"
-    if "pattern" in shape and not re.fullmatch(shape["pattern"], value):
+    if "pattern" in shape and not _pattern(shape["pattern"]).fullmatch(value):
         yield f"Member must satisfy regular expression pattern: {shape['pattern']}"
     if "enum" in shape and value not in shape["enum"]:
         yield f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]"
+
+
+@cache
+def _pattern(java: str) -> re.Pattern[str]:
+    """Python's form of a Java pattern: classes of Unicode characters have other names."""
+    for name, ours in UNICODE.items():
+        java = java.replace(name, ours)
+    return re.compile(java)
 
 
 def _length(kind: str, value: str | list[Any] | dict[str, Any]) -> int:

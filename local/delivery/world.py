@@ -82,7 +82,7 @@ def schema(conversion: Conversion, region: str) -> Schema:
         table = backend.get_table(conversion.database.lower(), conversion.table.lower())
         wanted = None if conversion.version == "LATEST" else conversion.version
         found: dict[str, Any] = table.as_dict(wanted)
-    except ServiceException as error:
+    except (ServiceException, HTTPException) as error:
         raise Unavailable(NO_TABLE) from error
     columns = tuple(
         (column["Name"].lower(), column.get("Type", "string"))
