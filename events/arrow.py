@@ -16,8 +16,8 @@ _SCALARS = {
     "double": pa.float64(),
     "boolean": pa.bool_(),
     "date": pa.date32(),
-    # Athena's timestamps have no zone and count milliseconds; ours are UTC throughout.
-    "timestamp": pa.timestamp("ms"),
+    # Without a zone, as Athena reads it; ours are UTC throughout.
+    "timestamp": pa.timestamp("us"),
 }
 
 

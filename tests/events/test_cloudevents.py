@@ -87,7 +87,7 @@ def test_its_data_is_a_column_of_its_own_type() -> None:
         Column("data", "struct<sensor:string,celsius:double,taken:timestamp>", "the reading"),
     ]
     assert arrow_schema(CloudEvent).field("data").type == pa.struct(
-        [("sensor", pa.string()), ("celsius", pa.float64()), ("taken", pa.timestamp("ms"))]
+        [("sensor", pa.string()), ("celsius", pa.float64()), ("taken", pa.timestamp("us"))]
     )
 
 

@@ -67,12 +67,12 @@ def test_every_kind_of_field_has_its_column() -> None:
 
 def test_the_parquet_types_are_those_of_the_columns() -> None:
     reading = pa.struct(
-        [("sensor", pa.string()), ("celsius", pa.float64()), ("taken", pa.timestamp("ms"))]
+        [("sensor", pa.string()), ("celsius", pa.float64()), ("taken", pa.timestamp("us"))]
     )
     assert arrow_schema(Everything) == pa.schema(
         [
             ("id", pa.string()),
-            ("time", pa.timestamp("ms")),
+            ("time", pa.timestamp("us")),
             ("number", pa.int64()),
             ("share", pa.float64()),
             ("flag", pa.bool_()),
@@ -85,7 +85,7 @@ def test_the_parquet_types_are_those_of_the_columns() -> None:
             ("matrix", pa.list_(pa.list_(pa.float64()))),
             ("limits", pa.map_(pa.string(), pa.int64())),
             ("readings", pa.map_(pa.string(), pa.list_(reading))),
-            ("ingested_at", pa.timestamp("ms")),
+            ("ingested_at", pa.timestamp("us")),
             ("shard_id", pa.string()),
             ("sequence_number", pa.string()),
             ("subsequence_number", pa.int64()),
