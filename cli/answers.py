@@ -22,24 +22,24 @@ SHOWN = 1000
 WIDEST = 100_000
 
 
-def as_table(answer: "Answer") -> bool:
-    """Print a table, numbers to the right and nulls dim, or on a terminal that is too narrow
-    for it, a line per value. False when rows were left out.
+def as_table(answer: "Answer", rows: int = SHOWN) -> bool:
+    """Print a table of so many rows, numbers to the right and nulls dim, or on a terminal that
+    is too narrow for it, a line per value. False when rows were left out.
     """
     from rich.table import Table
     from rich.text import Text
 
-    rows = [[_cell(value) for value in row] for row in islice(answer.rows, SHOWN)]
+    cells = [[_cell(value) for value in row] for row in islice(answer.rows, rows)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in answer.columns:
         right = column.type in NUMBERS
         table.add_column(Text(column.name), justify="right" if right else "left", no_wrap=True)
-    for row in rows:
+    for row in cells:
         table.add_row(*row)
     console = output()
     needed = console.measure(table, options=console.options.update(width=WIDEST)).maximum
     if console.is_terminal and needed > console.width:
-        _print_values(answer.columns, rows)
+        _print_values(answer.columns, cells)
     else:
         show(table, width=needed)
     return next(answer.rows, None) is None

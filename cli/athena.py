@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.errors import WrongQuery
 from cli.prices import query_cost
@@ -27,6 +27,14 @@ class Column:
 
     name: str
     type: str
+
+
+class NamedQuery(NamedTuple):
+    """A query that was deployed with the lake; its description says what it answers."""
+
+    name: str
+    description: str
+    sql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +100,16 @@ class Database:
             raise
         return self._answer(query_id, execution)
 
-    def names(self) -> dict[str, str]:
-        """The workgroup's named queries: SQL by name."""
+    def named(self) -> dict[str, NamedQuery]:
+        """The workgroup's named queries, by name."""
         group = self._lake.work_group_name
         pages = self._athena.get_paginator("list_named_queries").paginate(WorkGroup=group)
-        found: dict[str, str] = {}
+        found = []
         for page in pages:
-            ids = page["NamedQueryIds"]
-            if ids:
-                batch = self._athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
-                found |= {query["Name"]: query["QueryString"] for query in batch}
-        return dict(sorted(found.items()))
+            if ids := page["NamedQueryIds"]:
+                found += self._athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+        queries = [NamedQuery(q["Name"], q.get("Description", ""), q["QueryString"]) for q in found]
+        return {query.name: query for query in sorted(queries)}
 
     def _wait(self, query_id: str) -> "QueryExecutionTypeDef":
         pause = FIRST_POLL

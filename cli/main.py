@@ -1,58 +1,27 @@
-"""`headrace`: the commands, and the one place where an error becomes a sentence and a number."""
+"""`headrace`: all commands."""
 
-import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from cli.commands import local, query, replay, status, types
-from cli.errors import BROKEN_PIPE, Failure
-from cli.terminal import say
+from cli.telling import failures_told
 
 if TYPE_CHECKING:
     from typer._click.core import Context
 
 
 class Commands(TyperGroup):
-    """Tells a failure in one sentence on standard error; `--debug` shows where it came from."""
+    """Every command fails in one sentence; `--debug` shows where it came from."""
 
     def list_commands(self, ctx: "Context") -> list[str]:
         """In the order in which a person meets them."""
         return sorted(super().list_commands(ctx), key=lambda name: name != "local")
 
     def invoke(self, ctx: "Context") -> Any:
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise typer.Exit(_gone_reader()) from None
-        except KeyboardInterrupt:
-            say("headrace: Interrupted.")
-            raise typer.Exit(130) from None
-        except Exception as error:
-            failure = error if isinstance(error, Failure) else _explained(error)
-            if failure is None or ctx.params["debug"]:
-                raise
-            if str(failure):
-                say(f"headrace: {failure}")
-            raise typer.Exit(failure.code) from None
-        return result
-
-
-def _explained(error: Exception) -> Failure | None:
-    if "botocore" not in sys.modules:
-        return None
-    from cli.aws import explain
-
-    return explain(error)
-
-
-def _gone_reader() -> int:
-    """Nobody reads: say nothing, and let the interpreter's last flush go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
+        with failures_told(debug=ctx.params["debug"]):
+            return super().invoke(ctx)
 
 
 app = typer.Typer(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cli.errors import Failure, Interrupted
 from cli.kinesis import PutRecords, limits
 from cli.pace import Pace
 from cli.producer import Entry, Producer, Tally
 from cli.sender import Outcome, Sender
+from cli.terminal import say
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -70,6 +72,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def _by_reason(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+
+
+def judge(summary: Summary, error: BaseException | None) -> None:
+    """Raise what kept the replay from being complete."""
+    if error is not None:
+        if not summary.complete:
+            say(f"headrace: Stopped: {summary.loss()}.")
+        raise error
+    if summary.interrupted:
+        raise Interrupted(f"Interrupted: {summary.loss()}; what follows was not read.")
+    if not summary.complete:
+        raise Failure(f"Not everything is on the stream: {summary.loss()}.")
 
 
 class Replay:

@@ -85,8 +85,8 @@ def _read(file: Path) -> str:
 
 
 def _named(database: "Database", name: str) -> str:
-    names = database.names()
+    names = database.named()
     if name in names:
-        return names[name]
+        return names[name].sql
     known = f"there are: {', '.join(names)}" if names else "there are none"
     raise WrongQuery(f"There is no query named {name!r} in this environment's workgroup; {known}.")

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import Failure, Interrupted, WrongUsage
+from cli.errors import WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import say, write
+from cli.terminal import write
 
 if TYPE_CHECKING:
     from cli.replaying import Summary
@@ -56,7 +56,7 @@ def replay(
     from cli.feeds import Feed
     from cli.pace import Pace
     from cli.progress import bar
-    from cli.replaying import Replay
+    from cli.replaying import Replay, judge
     from cli.stacks import find
 
     pace = Pace(
@@ -77,7 +77,7 @@ def replay(
             feed.chunks(), pace=pace, invalid=feed.invalid, progress=progress
         )
     _print(summary, as_json=as_json)
-    _judge(summary, error)
+    judge(summary, error)
 
 
 def _positive(option: str, text: str | float, otherwise: str = "") -> float:
@@ -98,15 +98,3 @@ def _print(summary: "Summary", *, as_json: bool) -> None:
         return
     for sentence in summary.sentences():
         write(sentence)
-
-
-def _judge(summary: "Summary", error: BaseException | None) -> None:
-    """Raise what kept the replay from being complete."""
-    if error is not None:
-        if not summary.complete:
-            say(f"headrace: Stopped: {summary.loss()}.")
-        raise error
-    if summary.interrupted:
-        raise Interrupted(f"Interrupted: {summary.loss()}; what follows was not read.")
-    if not summary.complete:
-        raise Failure(f"Not everything is on the stream: {summary.loss()}.")
