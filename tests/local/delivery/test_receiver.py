@@ -1,0 +1,187 @@
+"""HTTP endpoints: a receiver on this machine that takes, refuses, comes back and breaks rules."""
+
+import base64
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.delivery.conftest import ROLE, Lab, until
+
+Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
+
+
+class Receiver:
+    """Keeps every request; `answer` decides what comes back."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.answer: Answer = taken
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                document = json.loads(body)
+                receiver.requests.append((dict(self.headers), document))
+                status, answer = receiver.answer(document)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/in"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def records(self) -> list[bytes]:
+        """The records of every request, in order."""
+        bodies = [body for _, body in self.requests]
+        return [base64.b64decode(one["data"]) for body in bodies for one in body["records"]]
+
+
+def taken(request: dict[str, Any]) -> tuple[int, bytes]:
+    return 200, json.dumps({"requestId": request["requestId"], "timestamp": 1}).encode()
+
+
+def refused(request: dict[str, Any]) -> tuple[int, bytes]:
+    body = {"requestId": request["requestId"], "timestamp": 1, "errorMessage": "no"}
+    return 500, json.dumps(body).encode()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+def delivery(lab: Lab, receiver: Receiver, **more: Any) -> str:
+    bucket = {"RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{lab.bucket}"}
+    return lab.create(
+        HttpEndpointDestinationConfiguration={
+            "EndpointConfiguration": {"Url": receiver.url, "Name": "here", "AccessKey": "secret"},
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 10},
+            "RetryOptions": {"DurationInSeconds": 60},
+            "S3Configuration": bucket
+            | {
+                "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+                "Prefix": "all/",
+                "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 10},
+            },
+        }
+        | more
+    )
+
+
+def test_records_are_posted_as_aws_posts_them(lab: Lab, receiver: Receiver) -> None:
+    attributes = [{"AttributeName": "stage", "AttributeValue": "dev"}]
+    name = delivery(
+        lab,
+        receiver,
+        RequestConfiguration={"ContentEncoding": "GZIP", "CommonAttributes": attributes},
+    )
+    lab.put(name, b"one", b"two")
+    until(lambda: receiver.requests)
+    ((headers, body),) = receiver.requests
+    assert receiver.records() == [b"one", b"two"]
+    assert {key: headers[key] for key in headers if key.startswith("X-Amz")} == {
+        "X-Amz-Firehose-Protocol-Version": "1.0",
+        "X-Amz-Firehose-Request-Id": body["requestId"],
+        "X-Amz-Firehose-Source-Arn": lab.describe(name)["DeliveryStreamARN"],
+        "X-Amz-Firehose-Access-Key": "secret",
+        "X-Amz-Firehose-Common-Attributes": '{"commonAttributes": {"stage": "dev"}}',
+    }
+    until(lambda: lab.metric(name, "DeliveryToHttpEndpoint.Records") == 2)
+    assert lab.keys() == []
+
+
+def test_a_refused_request_is_posted_again_under_the_same_id(lab: Lab, receiver: Receiver) -> None:
+    def second(request: dict[str, Any]) -> tuple[int, bytes]:
+        return taken(request) if len(receiver.requests) > 1 else refused(request)
+
+    receiver.answer = second
+    name = delivery(lab, receiver)
+    lab.put(name, b"one")
+    until(lambda: len(receiver.requests) == 2)
+    ids = {body["requestId"] for _, body in receiver.requests}
+    assert (receiver.records(), len(ids)) == ([b"one", b"one"], 1)
+    until(lambda: lab.metric(name, "DeliveryToHttpEndpoint.Records") == 1)
+
+
+def test_what_is_not_taken_in_time_goes_to_the_error_output(lab: Lab, receiver: Receiver) -> None:
+    receiver.answer = refused
+    name = delivery(lab, receiver, RetryOptions={"DurationInSeconds": 0})
+    lab.put(name, b"one", b"two")
+    one, two = lab.lines("http-endpoint-failed", 2)
+    assert [base64.b64decode(line["rawData"]) for line in (one, two)] == [b"one", b"two"]
+    assert (one["attemptsMade"], one["errorCode"]) == (1, "HttpEndpoint.DestinationException")
+    assert '500: {"requestId"' in one["errorMessage"]
+    assert one["dataId"].endswith(".0")
+    assert one["subsequenceNumber"] == 0
+
+
+def test_a_200_that_breaks_the_rules_is_a_failure(lab: Lab, receiver: Receiver) -> None:
+    receiver.answer = lambda _: (200, b'{"requestId": null}')
+    name = delivery(lab, receiver, RetryOptions={"DurationInSeconds": 0})
+    lab.put(name, b"one")
+    (line,) = lab.lines("http-endpoint-failed")
+    assert line["errorCode"] == "HttpEndpoint.InvalidResponseFromDestination"
+
+
+def test_a_413_is_neither_tried_again_nor_backed_up(lab: Lab, receiver: Receiver) -> None:
+    receiver.answer = lambda _: (413, b"{}")
+    name = delivery(lab, receiver)
+    lab.put(name, b"one")
+    until(lambda: receiver.requests)
+    receiver.answer = taken
+    lab.put(name, b"two")
+    until(lambda: len(receiver.requests) == 2)
+    assert receiver.records() == [b"one", b"two"]
+    lab.firehose.delete_delivery_stream(DeliveryStreamName=name)
+    assert lab.keys() == []
+
+
+def test_an_unreachable_endpoint_is_logged_and_backed_up_at_the_end(
+    lab: Lab, receiver: Receiver
+) -> None:
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    name = delivery(lab, receiver)
+    lab.put(name, b"one")
+    lab.firehose.delete_delivery_stream(DeliveryStreamName=name)
+    (line,) = lab.lines("http-endpoint-failed")
+    assert line["errorCode"] == "HttpEndpoint.ConnectionFailed"
+
+
+def test_all_data_is_backed_up_when_asked_for(lab: Lab, receiver: Receiver) -> None:
+    name = delivery(lab, receiver, S3BackupMode="AllData")
+    lab.put(name, b"one", b"two")
+    assert lab.objects("all/")[0][1] == b"onetwo"
+    until(lambda: receiver.records() == [b"one", b"two"])
+
+
+def test_the_transform_comes_first(lab: Lab, receiver: Receiver) -> None:
+    name = delivery(
+        lab, receiver, ProcessingConfiguration=lab.transform("return ok(record, data.upper())")
+    )
+    lab.put(name, b"one")
+    until(lambda: receiver.records() == [b"ONE"])
+
+
+def test_only_https_is_taken_for_another_machine(lab: Lab, receiver: Receiver) -> None:
+    with pytest.raises(ClientError) as error:
+        delivery(lab, receiver, EndpointConfiguration={"Url": "http://example.test/in"})
+    assert error.value.response["Error"]["Code"] == "ValidationException"
