@@ -11,7 +11,6 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from itertools import islice
 from statistics import median
 from time import perf_counter
 from types import SimpleNamespace
@@ -21,8 +20,9 @@ import msgspec
 
 from events.flight import source
 from events.flight.event import Flight
+from functions.delivery_transform.settings import BUFFER_MEGABYTES
+from tests.functions.firehose import request
 
-BATCH_BYTES = 2**20
 TURNS = 25
 CONTEXT = SimpleNamespace(
     function_name="transform",
@@ -61,28 +61,14 @@ def measure() -> dict[str, float]:
 
 def batch() -> list[dict[str, Any]]:
     """Real flights as Firehose hands them over, up to the buffering hint."""
-    records: list[dict[str, Any]] = []
-    size = 0
-    for number, event in enumerate(islice(source.events(), 20_000)):
-        data = msgspec.json.encode(event)
-        size += len(data)
-        if size > BATCH_BYTES:
+    payloads: list[bytes] = []
+    left = BUFFER_MEGABYTES * 2**20
+    for event in source.events():
+        payloads.append(msgspec.json.encode(event))
+        left -= len(payloads[-1])
+        if left <= 0:
             break
-        records.append(
-            {
-                "recordId": f"{number:056}000000",
-                "approximateArrivalTimestamp": 1_760_000_000_000 + number,
-                "data": b64encode(data).decode(),
-                "kinesisRecordMetadata": {
-                    "shardId": "shardId-000000000000",
-                    "partitionKey": event.event_id,
-                    "approximateArrivalTimestamp": 1_760_000_000_000 + number,
-                    "sequenceNumber": f"{49590338271490256608559692538361571095921575989136588898 + number}",
-                    "subsequenceNumber": 0,
-                },
-            }
-        )
-    return records
+    return request(*payloads)
 
 
 def seconds(work: Callable[[], None]) -> float:
