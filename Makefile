@@ -6,7 +6,9 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup check test lock clean
+ENV ?= dev
+
+.PHONY: help setup demo check test deploy bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -23,13 +25,27 @@ setup: .setup  ## the virtual environment, the CDK command line and the function
 	python -m infra.layer
 	@touch .setup
 
+demo: setup  ## everything on this machine: local AWS, deploy, a year of real flights, SQL, the account
+	headrace local --port 0 -- sh -c '$(MAKE) --no-print-directory --silent deploy && python -m cli.demo --env $(ENV)'
+
 check: setup  ## lint, format, types, templates: the gate
 	ruff check .
 	ruff format --check .
 	mypy
+	python -m infra.checks
 
 test: setup  ## every test
 	pytest
+
+deploy: setup  ## to the AWS that the environment points at; ENV=prod for the other configuration
+	@mkdir -p build
+	@cdk synth --quiet --context env=$(ENV) --output cdk.out >build/deploy.log 2>&1 || (cat build/deploy.log; exit 1)
+	@cdk bootstrap --app cdk.out >>build/deploy.log 2>&1 || (tail -n 40 build/deploy.log; exit 1)
+	@cdk deploy --all --require-approval never --app cdk.out >>build/deploy.log 2>&1 || (tail -n 40 build/deploy.log; exit 1)
+	@echo "deployed $(ENV); build/deploy.log says what"
+
+bench: setup  ## measure, as ratios against peers in the same run
+	python -m tests.benchmarks
 
 lock: setup  ## pin the newest versions that fit pyproject.toml
 	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
