@@ -26,6 +26,7 @@ from tests.events.kinds import Everything, Reading
 from tests.events.samples import ARRIVAL, samples
 
 VALID = [sample.data for sample in samples("valid")]
+DEVICE = next(one.data for one in samples("valid") if one.kind is DeviceTelemetry)
 DECODERS: list[Decoder[Event]] = [Decoder(kind) for kind in registry.types().values()]
 
 FLIGHT = {
@@ -109,7 +110,7 @@ def test_instants_within_structs_lists_and_maps_are_utc_too() -> None:
 
 def test_an_event_made_with_another_zone_still_tells_its_time_and_date_in_utc() -> None:
     time = datetime.fromisoformat("2025-06-01T01:00:00+02:00")
-    event = msgspec.structs.replace(Decoder(DeviceTelemetry).decode(VALID[0]), event_time=time)
+    event = msgspec.structs.replace(Decoder(DeviceTelemetry).decode(DEVICE), event_time=time)
     assert event_time(event) == datetime(2025, 5, 31, 23, tzinfo=UTC)
     assert event_time(event).tzinfo is UTC
     assert event_date(event) == "2025-05-31"
@@ -218,7 +219,7 @@ def test_the_detail_says_where_and_what_was_expected_and_nothing_of_the_payload(
 def test_nesting_without_end_is_rejected_not_a_crash() -> None:
     # As a file it would be one more megabyte to clone.
     deep = b"[" * 500_000 + b"]" * 500_000
-    data = VALID[0].rstrip()[:-1] + b', "extra": ' + deep + b"}"
+    data = DEVICE.rstrip()[:-1] + b', "extra": ' + deep + b"}"
     assert _verdict(DeviceTelemetry, data) == (
         Reason.TOO_DEEP,
         "Arrays or objects are nested too deep",
@@ -226,10 +227,10 @@ def test_nesting_without_end_is_rejected_not_a_crash() -> None:
 
 
 def test_a_record_of_one_mebibyte_is_decoded() -> None:
-    padding = b'"' + b"x" * (2**20 - len(VALID[0]) - 20) + b'"'
-    data = VALID[0].rstrip()[:-1] + b', "extra": ' + padding + b"}"
+    padding = b'"' + b"x" * (2**20 - len(DEVICE) - 20) + b'"'
+    data = DEVICE.rstrip()[:-1] + b', "extra": ' + padding + b"}"
     assert 2**20 - 64 < len(data) <= 2**20
-    assert Decoder(DeviceTelemetry).decode(data) == Decoder(DeviceTelemetry).decode(VALID[0])
+    assert Decoder(DeviceTelemetry).decode(data) == Decoder(DeviceTelemetry).decode(DEVICE)
 
 
 def test_a_reason_reads_as_its_word() -> None:
