@@ -1,11 +1,11 @@
 """How a query or a request fails, in Athena's words.
 
-    AthenaError
-    ├── InvalidRequest   the call is refused (HTTP 400, InvalidRequestException)
-    │   └── Malformed    the SQL is not SQL: the call that starts the query is refused
-    ├── MetadataMissing  a database or table asked for through the API does not exist
-    ├── ResourceMissing  a prepared statement does not exist
-    └── QueryFailed      the query was accepted and ends FAILED, with a reason and a type
+AthenaError
+├── InvalidRequest   the call is refused (HTTP 400, InvalidRequestException)
+│   └── Malformed    the SQL is not SQL: the call that starts the query is refused
+├── MetadataMissing  a database or table asked for through the API does not exist
+├── ResourceMissing  a prepared statement does not exist
+└── QueryFailed      the query was accepted and ends FAILED, with a reason and a type
 """
 
 from __future__ import annotations

@@ -66,7 +66,9 @@ def _key(
     keys: list[exp.Expression],
 ) -> str:
     if isinstance(node, exp.Tuple):
-        return f"({', '.join(_key(translator, member, items, keys) for member in node.expressions)})"
+        return (
+            f"({', '.join(_key(translator, member, items, keys) for member in node.expressions)})"
+        )
     node = node.unnest()
     if isinstance(node, exp.Literal) and not node.is_string:
         place = int(node.name) if node.name.isdigit() else 0

@@ -6,24 +6,21 @@ said in one place (`functions/`) and an unknown one is an error instead of a gue
 
 from __future__ import annotations
 
-from typing import ClassVar
+import itertools
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
 
 from sqlglot import exp, tokens
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import Token, TokenType
 
-from local.athena.errors import InvalidRequest, Malformed
+from local.athena.errors import InvalidRequest, Malformed, QueryFailed
 
 SPECIAL_FORMS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
 
-STATEMENTS = (
-    "ALTER, ANALYZE, CREATE, DEALLOCATE, DELETE, DESC, DESCRIBE, DROP, EXECUTE, EXPLAIN, "
-    "INSERT, MERGE, MSCK, PREPARE, SELECT, SHOW, TABLE, UNLOAD, UPDATE, VACUUM, VALUES, WITH"
-).split(", ")
-
+N = TypeVar("N", bound=exp.Expression)
 CLOSERS = (TokenType.COMMA, TokenType.R_PAREN, TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY)
-QUERY_STARTS = (TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN)
 
 
 class Dialect(Trino):
@@ -33,9 +30,7 @@ class Dialect(Trino):
 
     class Tokenizer(Trino.Tokenizer):
         KEYWORDS: ClassVar = {
-            key: kind
-            for key, kind in Trino.Tokenizer.KEYWORDS.items()
-            if kind != TokenType.COMMAND
+            key: kind for key, kind in Trino.Tokenizer.KEYWORDS.items() if kind != TokenType.COMMAND
         }
 
     class Parser(Trino.Parser):
@@ -64,7 +59,30 @@ def tokenize(sql: str) -> list[Token]:
         raise Malformed("mismatched input ';'")
     if any(token.token_type == TokenType.SEMICOLON for token in result):
         raise InvalidRequest("Only one sql statement is allowed. Got: " + sql, "MALFORMED_QUERY")
+    _number(result)
     return result
+
+
+def _number(stream: list[Token]) -> None:
+    """Parameters become names, `?1`, `?2`, …, so that the tree keeps their order."""
+    numbers = itertools.count(1)
+    for at, token in enumerate(stream):
+        if token.token_type == TokenType.PLACEHOLDER:
+            place = (token.line, token.col, token.start, token.end)
+            stream[at] = Token(TokenType.IDENTIFIER, f"?{next(numbers)}", *place)
+
+
+def substituted(tree: N, parameters: Sequence[str]) -> N:
+    """The tree with its parameters filled in; each is an expression as SQL."""
+    places = [node for node in tree.find_all(exp.Column) if node.name.startswith("?")]
+    if len(places) != len(parameters):
+        message = f"Incorrect number of parameters: expected {len(places)} but found "
+        raise QueryFailed(
+            "INVALID_PARAMETER_USAGE", f"{message}{len(parameters)}", line=1, column=1
+        )
+    for node in places:
+        node.replace(parse_expression(parameters[int(node.name[1:]) - 1]))
+    return tree
 
 
 def unexpected(sql: str, token: Token | None, expecting: str = "") -> Malformed:
@@ -87,13 +105,6 @@ def where(sql: str, node: exp.Expression) -> tuple[int, int]:
         found.meta["start"] for found in node.find_all(exp.Expression) if "start" in found.meta
     ]
     return position(sql, min(starts, default=0))
-
-
-def check_start(sql: str, first: Token) -> None:
-    """Refuse a text that does not start with a statement's keyword, as Athena does."""
-    word = first.text.upper().split()[0]
-    if first.token_type not in QUERY_STARTS and word not in STATEMENTS:
-        raise unexpected(sql, first, ", ".join(f"'{word}'" for word in STATEMENTS))
 
 
 def parse(sql: str, found: list[Token] | None = None) -> exp.Query:
@@ -119,8 +130,9 @@ def parse(sql: str, found: list[Token] | None = None) -> exp.Query:
 def parse_expression(sql: str) -> exp.Expression:
     """The tree of one expression, such as an execution parameter."""
     query = parse(f"SELECT {sql}")
-    [only] = query.selects if len(query.selects) == 1 else [exp.Null()]
-    return only.unalias()
+    if len(query.selects) != 1 or query.args.get("from_"):
+        raise InvalidRequest(f"The execution parameter is not an expression: {sql}")
+    return query.selects[0].unalias()
 
 
 def _check_commas(sql: str, stream: list[Token]) -> None:

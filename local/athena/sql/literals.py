@@ -135,11 +135,4 @@ def interval(translator: Translator, node: exp.Interval) -> Typed:
     return Typed(f"({sign}INTERVAL {text(amount.name)} {name})", UNITS[name])
 
 
-@translates(exp.Placeholder, exp.Parameter)
-def placeholder(translator: Translator, node: exp.Expression) -> Typed:
-    translator.fail(
-        "INVALID_PARAMETER_USAGE", "Incorrect number of parameters: expected more", node
-    )
-
-
 __all__ = ["coerce", "grammar", "row_of", "string"]

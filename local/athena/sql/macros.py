@@ -98,8 +98,7 @@ MACROS = {
     # numbers
     "trino_modulus(a, b)": "CASE WHEN b = 0 THEN CAST('nan' AS DOUBLE) ELSE a % b END",
     "trino_divide(n, d)": (
-        "CASE WHEN (n < 0) <> (d < 0) THEN -1 ELSE 1 END"
-        " * ((2 * abs(n) + abs(d)) // (2 * abs(d)))"
+        "CASE WHEN (n < 0) <> (d < 0) THEN -1 ELSE 1 END * ((2 * abs(n) + abs(d)) // (2 * abs(d)))"
     ),
     "trino_digits(p)": "ltrim(replace(p, '.', ''), '0')",
     "trino_fraction(p)": "coalesce(nullif(rtrim(substr(trino_digits(p), 2), '0'), ''), '0')",

@@ -139,9 +139,7 @@ def _calendar(
     raise AssertionError
 
 
-@translates(
-    exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ
-)
+@translates(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 def comparison(translator: Translator, node: exp.Binary) -> Typed:
     from local.athena.sql.subqueries import quantified
 
@@ -216,7 +214,9 @@ def like(translator: Translator, node: exp.Like | exp.Escape) -> Typed:
     value, pattern = translator.expression(inner.this), translator.expression(inner.expression)
     for side in (value, pattern):
         if not side.type.is_text and side.type.name != "unknown":
-            message = f"Left side of LIKE expression must evaluate to a varchar (actual: {side.type})"
+            message = (
+                f"Left side of LIKE expression must evaluate to a varchar (actual: {side.type})"
+            )
             translator.fail("TYPE_MISMATCH", message, node)
     escape = ""
     if isinstance(node, exp.Escape):

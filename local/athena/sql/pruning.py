@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from local.athena.sql.relations import Column
+from local.athena.sql.relations import Column, Scan
 from local.athena.sql.translator import Translator
+from local.athena.sql.types import quote
 
 
 def prune(
@@ -29,6 +30,22 @@ def prune(
             joined = right is not None and id(origin.scan) in right
             if side == "" or (side == "LEFT" and joined) or (side == "RIGHT" and not joined):
                 origin.scan.conditions.append(origin.sql)
+                origin.scan.pinned |= pinned(translator, weaker, origin.scan)
+
+
+def pinned(translator: Translator, node: exp.Expression, scan: Scan) -> set[str]:
+    """The partition column that `column = constant` or `column IN (constants)` is about."""
+    if isinstance(node, exp.In) and node.expressions:
+        sides = [node.this, *node.expressions]
+    elif isinstance(node, exp.EQ):
+        sides = [node.this, node.expression]
+    else:
+        return set()
+    columns = [side.unnest() for side in sides if side.find(exp.Column)]
+    if len(columns) != 1 or not isinstance(columns[0], exp.Column):
+        return set()
+    found = [origin.sql for origin in translator.origins(columns[0]) if origin.scan is scan]
+    return {name for name in scan.keys if found == [quote(name)]}
 
 
 def conjuncts(node: exp.Expression) -> list[exp.Expression]:

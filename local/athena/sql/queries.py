@@ -14,10 +14,25 @@ from local.athena.sql.sources import sources
 from local.athena.sql.translator import Translator, Typed
 from local.athena.sql.types import common
 
-UNSUPPORTED_CLAUSES = (
-    "qualify match connect cluster distribute sort prewhere laterals pivots into locks hint kind "
-    "settings format operation_modifiers top"
-).split()
+UNSUPPORTED_CLAUSES = [
+    "qualify",
+    "match",
+    "connect",
+    "cluster",
+    "distribute",
+    "sort",
+    "prewhere",
+    "laterals",
+    "pivots",
+    "into",
+    "locks",
+    "hint",
+    "kind",
+    "settings",
+    "format",
+    "operation_modifiers",
+    "top",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +199,11 @@ def _star(translator: Translator, node: exp.Expression) -> list[Item]:
     if not chosen:
         shown = ".".join(qualifier)
         message = f"Unable to resolve reference {shown}" if shown else ""
-        translator.fail("TABLE_NOT_FOUND" if shown else "COLUMN_NOT_FOUND", message or
-                        "SELECT * not allowed in queries without FROM clause", node)
+        translator.fail(
+            "TABLE_NOT_FOUND" if shown else "COLUMN_NOT_FOUND",
+            message or "SELECT * not allowed in queries without FROM clause",
+            node,
+        )
     return [
         Item(None, column.name, column)
         for source in chosen
@@ -293,9 +311,7 @@ def _modified(translator: Translator, node: exp.Expression, relation: Relation) 
     """ORDER BY, LIMIT and OFFSET after a set operation, VALUES or a parenthesis."""
     if not any(node.args.get(clause) for clause in ("order", "limit", "offset")):
         return relation
-    columns = [
-        replace(column, sql=output(at)) for at, column in enumerate(relation.columns)
-    ]
+    columns = [replace(column, sql=output(at)) for at, column in enumerate(relation.columns)]
     inside = Translator(translator.context, Scope([Source((), columns)], translator.scope.outer))
     inside.ctes = translator.ctes
     items = [Item(None, column.name, column) for column in columns]
@@ -307,9 +323,7 @@ def _modified(translator: Translator, node: exp.Expression, relation: Relation) 
     return Relation(sql, kept, relation.required | inside.touched)
 
 
-def _set_operation(
-    translator: Translator, node: exp.SetOperation, *, correlated: bool
-) -> Relation:
+def _set_operation(translator: Translator, node: exp.SetOperation, *, correlated: bool) -> Relation:
     left = query(translator, node.this, correlated=correlated)
     right = query(translator, node.expression, correlated=correlated)
     word = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}[type(node)]
@@ -327,7 +341,11 @@ def _set_operation(
     if not node.args.get("distinct"):
         word += " ALL"
     sql = " ".join(
-        (_converted(translator, node, left, types), word, _converted(translator, node, right, types))
+        (
+            _converted(translator, node, left, types),
+            word,
+            _converted(translator, node, right, types),
+        )
     )
     columns = [
         Column(one.name, kind, "", one.uses | other.uses, _both(one, other, kind, word))

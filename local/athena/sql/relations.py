@@ -32,12 +32,18 @@ class Table(Protocol):
 @dataclass(slots=True)
 class Scan:
     """One reading of one table. `conditions` are SQL over its partition columns that every
-    row the query needs fulfils; `used` are the columns the query cannot do without."""
+    row the query needs fulfils; `pinned` are those columns that a condition equates with
+    constants; `used` are the columns the query cannot do without."""
 
     name: str
     table: Table
     conditions: list[str] = field(default_factory=list)
+    pinned: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+
+    @property
+    def keys(self) -> list[str]:
+        return [known.name for known in self.table.fields if known.partition]
 
 
 Use = tuple[str, str]

@@ -77,7 +77,9 @@ def _moment(sql: str, digits: int) -> str:
     if digits == 3:
         return f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%g')"
     whole = f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%f')"
-    return f"substr({whole}, 1, {20 + digits})" if digits < 6 else f"rpad({whole}, {20 + digits}, '0')"
+    return (
+        f"substr({whole}, 1, {20 + digits})" if digits < 6 else f"rpad({whole}, {20 + digits}, '0')"
+    )
 
 
 def for_json(sql: str, kind: Type) -> str:

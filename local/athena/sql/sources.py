@@ -51,7 +51,7 @@ def source(translator: Translator, node: exp.Expression) -> str:
 
 
 def _sample(translator: Translator, node: exp.TableSample) -> str:
-    method = (node.args.get("method") and node.args["method"].name or "").upper()
+    method = ((node.args.get("method") and node.args["method"].name) or "").upper()
     percent = node.args.get("percent") or node.args.get("size")
     if method not in ("BERNOULLI", "SYSTEM") or not isinstance(percent, exp.Literal):
         translator.unsupported(node, "This form of TABLESAMPLE")
@@ -175,7 +175,9 @@ def _unnest(translator: Translator, node: exp.Unnest) -> str:
     columns: list[tuple[str, Type]] = []
     for value in values:
         if value.type.name == "map":
-            for function, kind in zip(("map_keys", "map_values"), value.type.arguments, strict=True):
+            for function, kind in zip(
+                ("map_keys", "map_values"), value.type.arguments, strict=True
+            ):
                 columns.append((f"u{len(inner)}", kind))
                 inner.append(f"unnest({function}({value.sql}))")
         elif value.type.name == "array":
@@ -252,9 +254,7 @@ def _shared(translator: Translator, before: int) -> list[str]:
     return [name for name in dict.fromkeys(left) if name in right]
 
 
-def _using(
-    translator: Translator, node: exp.Join, names: list[str], before: int, side: str
-) -> str:
+def _using(translator: Translator, node: exp.Join, names: list[str], before: int, side: str) -> str:
     """JOIN … USING (k): the sides' own k disappear behind one k that comes first."""
     merged: list[Column] = []
     conditions = []

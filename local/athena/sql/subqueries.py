@@ -66,11 +66,13 @@ def _matched(
             inner = f"SELECT {coerce(packed, wide)} FROM ({relation.sql}) AS q_"
             return f"{coerce(value, wide)} {word} ({inner})"
     if len(columns) != 1:
-        message = f"Multiple columns returned by subquery are not yet supported. Found {len(columns)}"
+        message = (
+            f"Multiple columns returned by subquery are not yet supported. Found {len(columns)}"
+        )
         translator.fail("NOT_SUPPORTED", message, node)
     wide = common(value.type, columns[0].type)
     if wide is None:
-        message = f"value and result of subquery must be of the same type for IN expression: "
+        message = "value and result of subquery must be of the same type for IN expression: "
         translator.fail("TYPE_MISMATCH", f"{message}{value.type} vs {columns[0].type}", node)
     item = Typed(output(0), columns[0].type)
     if wide == columns[0].type:

@@ -34,7 +34,9 @@ def _reduce(call: Call) -> Typed:
     return _with(call, finish.this, [name], [state], [f"({sql})"])
 
 
-def _with(call: Call, node: object, names: list[str], kinds: list[object], sqls: list[str]) -> Typed:
+def _with(
+    call: Call, node: object, names: list[str], kinds: list[object], sqls: list[str]
+) -> Typed:
     from local.athena.sql.names import named
 
     variables = {n: named(n, k, s) for n, k, s in zip(names, kinds, sqls, strict=True)}  # type: ignore[arg-type]
@@ -72,9 +74,7 @@ def _zip(call: Call) -> Typed:
     from local.athena.sql.literals import row_of
 
     lists = [call.sql(at) for at in range(len(call.nodes))]
-    packed = row_of(
-        [Typed(f"({sql})[i_]", call.type(at).element) for at, sql in enumerate(lists)]
-    )
+    packed = row_of([Typed(f"({sql})[i_]", call.type(at).element) for at, sql in enumerate(lists)])
     lengths = ", ".join(f"len({sql})" for sql in lists)
     steps = f"generate_series(1, greatest({lengths}))"
     return Typed(f"list_transform({steps}, LAMBDA i_: {packed.sql})", array(packed.type))
@@ -173,9 +173,7 @@ TABLE: dict[str, Template] = {
         "NOT coalesce(list_bool_or(list_transform({0}, {1})), FALSE)"
     ),
     "flatten(array(array(E))) -> array(E)": "flatten({0})",
-    "repeat(E, bigint) -> array(E)": (
-        "list_transform(generate_series(1, {1}), LAMBDA i_: {0})"
-    ),
+    "repeat(E, bigint) -> array(E)": ("list_transform(generate_series(1, {1}), LAMBDA i_: {0})"),
     "sequence(bigint, bigint) -> array(bigint)": (
         "generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END)"
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from local.athena.sql.functions.signatures import Template
 from local.athena.sql.functions import Call
+from local.athena.sql.functions.signatures import Template
 from local.athena.sql.operators import arithmetic
 from local.athena.sql.translator import Typed
 from local.athena.sql.types import decimal
@@ -81,9 +81,10 @@ TABLE: dict[str, Template] = {
     "pi() -> double": "pi()",
     "degrees(double) -> double": "degrees({0})",
     "radians(double) -> double": "radians({0})",
-    **{f"{name}(double) -> double": f"{name}({{0}})" for name in (
-        "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"
-    )},
+    **{
+        f"{name}(double) -> double": f"{name}({{0}})"
+        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
+    },
     "atan2(double, double) -> double": "atan2({0}, {1})",
     "rand() -> double": "random()",
     "random() -> double": "random()",

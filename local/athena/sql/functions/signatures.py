@@ -108,9 +108,7 @@ def signature(
     parts = split(inside)
     repeats = bool(parts) and parts[-1].endswith("...")
     parameters = tuple(_parameter(part.removesuffix("...")) for part in parts)
-    return Signature(
-        name, parameters, kind(result), template, spelled, repeats, aggregate, window
-    )
+    return Signature(name, parameters, kind(result), template, spelled, repeats, aggregate, window)
 
 
 def _parameter(spelled: str) -> Parameter:

@@ -15,7 +15,9 @@ from local.athena.sql.translator import Typed
 from local.athena.sql.types import VARCHAR, Type, text
 
 JAVA_GROUP = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}|(\$)")
-SPECIFIER = re.compile(r"%(?P<flags>[-,0+ ]*)(?P<width>\d+)?(?:\.(?P<digits>\d+))?(?P<kind>[a-zA-Z%])")
+SPECIFIER = re.compile(
+    r"%(?P<flags>[-,0+ ]*)(?P<width>\d+)?(?:\.(?P<digits>\d+))?(?P<kind>[a-zA-Z%])"
+)
 
 
 def _replacement(call: Call, java: str) -> str:

@@ -272,7 +272,11 @@ def _each(template: str, handler: object, kinds: tuple[str, ...] = MOMENTS) -> d
 
 
 TABLE: dict[str, Template] = {
-    **{key: make for name in FIELDS for key, make in _each(f"{name}(M) -> bigint", _field(name)).items()},
+    **{
+        key: make
+        for name in FIELDS
+        for key, make in _each(f"{name}(M) -> bigint", _field(name)).items()
+    },
     **{
         f"{name}(interval day to second) -> bigint": _field(name)
         for name in ("day", "hour", "minute", "second")
@@ -297,8 +301,10 @@ TABLE: dict[str, Template] = {
     "current_date() -> date": _today,
     "localtimestamp() -> timestamp": _local_now,
     "current_timezone() -> varchar": "'UTC'",
-    **_each("last_day_of_month(M) -> date", lambda call: Typed(
-        f"last_day({clock(_moment(call, 0))})", DATE)),
+    **_each(
+        "last_day_of_month(M) -> date",
+        lambda call: Typed(f"last_day({clock(_moment(call, 0))})", DATE),
+    ),
     "at_timezone(timestamp with time zone, varchar) -> timestamp with time zone": _at_timezone,
     "with_timezone(timestamp, varchar) -> timestamp with time zone": _with_timezone,
     "to_milliseconds(interval day to second) -> bigint": "epoch_ms({0})",

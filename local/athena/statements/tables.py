@@ -1,0 +1,405 @@
+"""Hive's DDL: databases, external tables and their partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from local.athena.catalog.partitions import default_location, folder
+from local.athena.catalog.tables import GlueTable, table_input
+from local.athena.errors import QueryFailed
+from local.athena.lake.objects import address, hidden
+from local.athena.sql.types import parse
+from local.athena.statements.base import DDL, Outcome, Session, text_outcome, text_output
+from local.athena.statements.storage import FORMATS, LAYOUTS, descriptor
+from local.athena.statements.words import Word, Words
+
+Column = dict[str, str]
+
+
+@dataclass(slots=True)
+class Definition:
+    """A statement of DDL: what it does is a function of the session; it gives lines of text."""
+
+    substatement: str
+    act: Callable[[Session], list[str]]
+    kind: str = DDL
+
+    def run(self, session: Session) -> Outcome:
+        return text_outcome([], self.act(session))
+
+    def output(self, location: str, query_id: str) -> str:
+        return text_output(location, query_id)
+
+
+def failed(message: str) -> QueryFailed:
+    """Hive's way of failing."""
+    return QueryFailed("FAILED", f"Execution Error, return code 1. {message}")
+
+
+def create_database(words: Words) -> Definition:
+    if_not_exists = words.take("IF", "NOT", "EXISTS")
+    name = words.name()
+    described: dict[str, Any] = {"Name": name}
+    if words.take("COMMENT"):
+        described["Description"] = words.string()
+    if words.take("LOCATION"):
+        described["LocationUri"] = words.string()
+    if words.take("WITH", "DBPROPERTIES"):
+        described["Parameters"] = words.properties()
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        if not session.glue.has_database(name):
+            session.glue.create_database(name, described)
+        elif not if_not_exists:
+            raise failed(f"Database {name} already exists")
+        return []
+
+    return Definition("CREATE_DATABASE", act)
+
+
+def drop_database(words: Words) -> Definition:
+    if_exists = words.take("IF", "EXISTS")
+    name = words.name()
+    cascade = words.take("CASCADE")
+    _ = cascade or words.take("RESTRICT")
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        found = session.glue.database(name)
+        if found is None:
+            if if_exists:
+                return []
+            raise QueryFailed("SCHEMA_NOT_FOUND", f"Database does not exist: {name}")
+        if found.tables and not cascade:
+            raise failed(f"Database {name} is not empty. One or more tables exist.")
+        session.glue.drop_database(name)
+        return []
+
+    return Definition("DROP_DATABASE", act)
+
+
+@dataclass(slots=True)
+class TableClauses:
+    """What CREATE EXTERNAL TABLE says, as Glue keeps it."""
+
+    columns: list[Column] = field(default_factory=list)
+    keys: list[Column] = field(default_factory=list)
+    comment: str | None = None
+    location: str = ""
+    properties: dict[str, str] = field(default_factory=dict)
+    form: str = "text"
+    library: str | None = None
+    serde: dict[str, str] = field(default_factory=dict)
+    formats: tuple[str, str] | None = None
+
+    def described(self, name: str) -> dict[str, Any]:
+        storage = descriptor(self.form, self.serde)
+        if self.library is not None:
+            storage["SerdeInfo"]["SerializationLibrary"] = self.library
+        if self.formats is not None:
+            storage["InputFormat"], storage["OutputFormat"] = self.formats
+        properties = {"EXTERNAL": "TRUE", **self.properties}
+        if self.comment is not None:
+            properties["comment"] = self.comment
+        return {
+            "Name": name,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": properties,
+            "PartitionKeys": self.keys,
+            "StorageDescriptor": {
+                **storage,
+                "Columns": self.columns,
+                "Location": self.location,
+                "Compressed": False,
+            },
+        }
+
+
+def create_table(words: Words) -> Definition:
+    """CREATE EXTERNAL TABLE, after those words."""
+    if_not_exists = words.take("IF", "NOT", "EXISTS")
+    names = words.names()
+    clauses = TableClauses(columns=columns(words))
+    while words.next is not None:
+        _clause(words, clauses)
+    if not clauses.location.startswith("s3://"):
+        raise words.unexpected("LOCATION 's3://…'")
+
+    def act(session: Session) -> list[str]:
+        database, name = session.place(names)
+        if not session.glue.has_database(database):
+            raise QueryFailed("SCHEMA_NOT_FOUND", f"Database does not exist: {database}")
+        if session.glue.table(database, name) is not None:
+            if if_not_exists:
+                return []
+            raise failed(f"AlreadyExistsException(message:Table {name} already exists.)")
+        session.glue.create_table(database, name, clauses.described(name))
+        return []
+
+    return Definition("CREATE_TABLE", act)
+
+
+def columns(words: Words) -> list[Column]:
+    """`(a int COMMENT 'x', b array<string>)`."""
+    words.need("(")
+    found = []
+    while True:
+        column = {"Name": words.name(), "Type": hive_type(words)}
+        if words.take("COMMENT"):
+            column["Comment"] = words.string()
+        found.append(column)
+        if not words.take(","):
+            break
+    words.need(")")
+    return found
+
+
+def hive_type(words: Words) -> str:
+    """A type as it is written, checked to be one."""
+    start, depth = words.at, 0
+    while words.next is not None:
+        word: Word = words.next
+        if depth == 0 and (word.text in (",", ")") or word.text.upper() == "COMMENT"):
+            break
+        depth += (word.text in "<(") - (word.text in ">)") if word.kind == "mark" else 0
+        words.at += 1
+    spelled = "".join(word.text for word in words.words[start : words.at]).lower()
+    try:
+        parse(spelled)
+    except ValueError:
+        words.at = start
+        raise words.unexpected("<type>") from None
+    return spelled
+
+
+def _clause(words: Words, clauses: TableClauses) -> None:
+    if words.take("COMMENT"):
+        clauses.comment = words.string()
+    elif words.take("PARTITIONED", "BY"):
+        clauses.keys = columns(words)
+    elif words.take("ROW", "FORMAT", "SERDE"):
+        clauses.library = words.string()
+        if words.take("WITH", "SERDEPROPERTIES"):
+            clauses.serde = words.properties()
+    elif words.take("ROW", "FORMAT", "DELIMITED"):
+        _delimited(words, clauses)
+    elif words.take("STORED", "AS", "INPUTFORMAT"):
+        reader = words.string()
+        words.need("OUTPUTFORMAT")
+        clauses.formats = (reader, words.string())
+    elif words.take("STORED", "AS"):
+        name = words.name().upper()
+        form = FORMATS.get(name)
+        if form not in LAYOUTS:
+            raise QueryFailed(
+                "NOT_SUPPORTED", f"STORED AS {name} is not supported by the local Athena"
+            )
+        clauses.form = form
+    elif words.take("LOCATION"):
+        clauses.location = words.string()
+    elif words.take("TBLPROPERTIES"):
+        clauses.properties = words.properties()
+    else:
+        raise words.unexpected()
+
+
+def _delimited(words: Words, clauses: TableClauses) -> None:
+    parts = {
+        ("FIELDS", "TERMINATED", "BY"): "field.delim",
+        ("ESCAPED", "BY"): "escape.delim",
+        ("COLLECTION", "ITEMS", "TERMINATED", "BY"): "collection.delim",
+        ("MAP", "KEYS", "TERMINATED", "BY"): "mapkey.delim",
+        ("LINES", "TERMINATED", "BY"): "line.delim",
+        ("NULL", "DEFINED", "AS"): "serialization.null.format",
+    }
+    while True:
+        taken = next((parts[given] for given in parts if words.take(*given)), None)
+        if taken is None:
+            return
+        clauses.serde[taken] = words.string()
+
+
+def drop_table(words: Words) -> Definition:
+    if_exists = words.take("IF", "EXISTS")
+    names = words.names()
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        try:
+            table = session.table(names)
+        except QueryFailed:
+            if if_exists:
+                return []
+            raise
+        session.glue.drop_table(table)
+        return []
+
+    return Definition("DROP_TABLE", act)
+
+
+def alter_table(words: Words) -> Definition:
+    names = words.names()
+    if words.take("ADD"):
+        return _add_partitions(words, names) if _sees_partition(words) else _columns(words, names)
+    if words.take("DROP"):
+        return _drop_partitions(words, names)
+    if words.take("REPLACE"):
+        return _columns(words, names, replace=True)
+    words.need("SET")
+    if words.take("LOCATION"):
+        location = words.string()
+        words.end()
+        return Definition(
+            "ALTER_TABLE", lambda session: _changed(session, names, location=location)
+        )
+    words.need("TBLPROPERTIES")
+    properties = words.properties()
+    words.end()
+    return Definition(
+        "ALTER_TABLE", lambda session: _changed(session, names, properties=properties)
+    )
+
+
+def _changed(
+    session: Session,
+    names: list[str],
+    properties: dict[str, str] | None = None,
+    location: str | None = None,
+) -> list[str]:
+    table = session.table(names)
+    storage = dict(table.raw["StorageDescriptor"])
+    if location is not None:
+        storage["Location"] = location
+    merged = {**table.properties, **(properties or {})}
+    described = table_input(table, Parameters=merged, StorageDescriptor=storage)
+    session.glue.update_table(table, described)
+    return []
+
+
+def _columns(words: Words, names: list[str], *, replace: bool = False) -> Definition:
+    words.need("COLUMNS")
+    added = columns(words)
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        storage = dict(table.raw["StorageDescriptor"])
+        known = [] if replace else storage.get("Columns", [])
+        taken = {column["Name"] for column in [*known, *(table.raw.get("PartitionKeys") or [])]}
+        for column in added:
+            if column["Name"] in taken:
+                raise failed(f"Duplicate column name: {column['Name']}")
+        storage["Columns"] = [*known, *added]
+        session.glue.update_table(table, table_input(table, StorageDescriptor=storage))
+        return []
+
+    return Definition("ALTER_TABLE", act)
+
+
+def _sees_partition(words: Words) -> bool:
+    return words.sees("PARTITION") or words.sees("IF", "NOT", "EXISTS")
+
+
+def partition(words: Words) -> dict[str, str]:
+    """`PARTITION (a = 'x', b = 1)`."""
+    words.need("PARTITION")
+    words.need("(")
+    found = {}
+    while True:
+        name = words.name()
+        words.need("=")
+        word = words.next
+        if word is not None and word.kind == "string":
+            found[name] = words.string()
+        else:
+            sign = "-" if words.take("-") else ""
+            found[name] = sign + words.name()
+        if not words.take(","):
+            break
+    words.need(")")
+    return found
+
+
+def values_of(table: GlueTable, given: dict[str, str]) -> list[str]:
+    if sorted(given) != sorted(table.keys):
+        raise failed(f"Partition spec {given} does not name every partition column of {table.name}")
+    return [given[name] for name in table.keys]
+
+
+def _add_partitions(words: Words, names: list[str]) -> Definition:
+    if_not_exists = words.take("IF", "NOT", "EXISTS")
+    added: list[tuple[dict[str, str], str | None]] = []
+    while words.next is not None:
+        given = partition(words)
+        added.append((given, words.string() if words.take("LOCATION") else None))
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
+        for given, location in added:
+            values = values_of(table, given)
+            if values in known:
+                if if_not_exists:
+                    continue
+                raise failed("AlreadyExistsException(message:Partition already exists.)")
+            place = location or default_location(table, values)
+            session.glue.create_partition(table.database, table.name, values, place)
+        return []
+
+    return Definition("ALTER_TABLE_ADD_PARTITION", act)
+
+
+def _drop_partitions(words: Words, names: list[str]) -> Definition:
+    if_exists = words.take("IF", "EXISTS")
+    dropped = [partition(words)]
+    while words.take(","):
+        dropped.append(partition(words))
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
+        for given in dropped:
+            values = values_of(table, given)
+            if values in known:
+                session.glue.drop_partition(table, values)
+            elif not if_exists:
+                raise failed(f"Partition or table doesn't exist: {given}")
+        return []
+
+    return Definition("ALTER_TABLE_DROP_PARTITION", act)
+
+
+def repair(words: Words) -> Definition:
+    """MSCK REPAIR TABLE: register the `column=value/` folders that are there."""
+    words.need("REPAIR", "TABLE")
+    names = words.names()
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        bucket, prefix = address(folder(table.location))
+        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
+        missing: dict[str, list[str]] = {}
+        for item in session.store.listing(bucket, prefix):
+            parts = item.key[len(prefix) :].split("/")[: len(table.keys)]
+            pairs = [part.partition("=") for part in parts]
+            if [name.lower() for name, _, _ in pairs] == table.keys and not hidden(item.key):
+                values = [unquote(value) for _, _, value in pairs]
+                if values not in known:
+                    missing.setdefault("/".join(parts), values)
+        for path, values in missing.items():
+            place = f"s3://{bucket}/{prefix}{path}/"
+            session.glue.create_partition(table.database, table.name, values, place)
+        lines = []
+        if missing:
+            listed = "\t".join(f"{table.name}:{path}" for path in missing)
+            lines.append(f"Partitions not in metastore:\t{listed}")
+            lines += [f"Repair: Added partition to metastore {table.name}:{p}" for p in missing]
+        return lines
+
+    return Definition("MSCK_REPAIR_TABLE", act)
