@@ -49,6 +49,7 @@ bench: setup  ## measure, as ratios against peers in the same run
 
 lock: setup  ## pin the newest versions that fit pyproject.toml
 	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
+	uv pip compile --quiet --upgrade --no-header --no-annotate --python-version 3.14 --python-platform aarch64-unknown-linux-gnu --constraints requirements.txt --output-file functions/requirements.txt functions/requirements.in
 	npm install --package-lock-only
 
 clean:  ## remove what setup and synthesis made
