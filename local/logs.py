@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import logs_backends
 
 KEPT = 64 * 1024 * 1024
@@ -49,12 +50,22 @@ def write(
     account: str, region: str, group: str, stream: str, events: Sequence[tuple[int, str]]
 ) -> None:
     """Append events (milliseconds since the epoch, message), making group and stream if needed."""
+    log = _stream(account, region, group, stream)
+    if log is not None:
+        log.put_log_events([{"timestamp": time, "message": message} for time, message in events])
+        _remember(Batch(log, len(events), sum(len(text) + EVENT_OVERHEAD for _, text in events)))
+
+
+def _stream(account: str, region: str, group: str, stream: str) -> Any:
+    """The log stream; None when somebody deletes its group at this very moment."""
     backend = logs_backends[account][region]
-    backend.ensure_log_group(group)
-    backend.ensure_log_stream(group, stream)
-    log = backend.groups[group].streams[stream]
-    log.put_log_events([{"timestamp": time, "message": message} for time, message in events])
-    _remember(Batch(log, len(events), sum(len(text) + EVENT_OVERHEAD for _, text in events)))
+    with _lock:
+        try:
+            backend.ensure_log_group(group)
+            backend.ensure_log_stream(group, stream)
+            return backend.groups[group].streams[stream]
+        except (KeyError, ResourceNotFoundException):
+            return None
 
 
 def _remember(batch: Batch) -> None:

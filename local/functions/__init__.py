@@ -3,8 +3,17 @@
 moto keeps the control plane; its invocations are replaced. `invoke` is for the other parts of
 the local AWS; clients use the Invoke API.
 
-What differs from AWS is named where it is decided: `limits` (numbers of our own), `image`,
-`bootstrap` (the runtime), `memory` (what counts), `tracing`, `asynchronous`, `destinations`.
+What differs from AWS:
+- Code and layers lie in directories of their own, named by LAMBDA_TASK_ROOT and sys.path, not in
+  /var/task and /opt; /tmp is the machine's, but TMPDIR is the environment's own.
+- The interpreter is the local AWS's, whatever the Runtime and the architecture say; CPU time does
+  not depend on MemorySize. Only Python runs, from zip files.
+- MemorySize limits the function's process by what cannot be given back (`memory`), looked at
+  every 50 ms; processes it starts are not counted, but end with it.
+- Threads go on between invocations, where AWS freezes them.
+- At most `limits.PROCESSES` environments per version: further calls wait instead of scaling out.
+- One X-Ray daemon for all regions; every function with active tracing is sampled.
+- Output above `limits.OUTPUT_BYTES` or `OUTPUT_LINES` per invocation is counted and dropped.
 """
 
 from __future__ import annotations

@@ -124,6 +124,8 @@ def update(self: Any, spec: dict[str, Any]) -> dict[str, Any]:
         spec = {**spec, "Environment": {"Variables": spec["Environment"].get("Variables") or {}}}
     if "Role" in spec:
         _check_role(self, spec["Role"])
+    if "Layers" in spec:
+        layers(self, spec["Layers"])
     _update(self, spec)
     if "LoggingConfig" in spec:
         self.logging_config = _logging(spec, self.function_name)

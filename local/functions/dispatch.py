@@ -6,6 +6,7 @@ or a function did.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -30,6 +31,7 @@ from local.functions.roles import CannotAssume
 from local.functions.tracing import Daemon, Trace
 from local.metrics import Dimensions, Point, Series
 
+LOG = logging.getLogger(__name__)
 NAMESPACE = "AWS/Lambda"
 THROTTLED = {
     "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
@@ -129,6 +131,9 @@ class Dispatcher:
             return refusal(request, 502, "InvalidZipFileException", str(error))
         except Stopped:
             return refusal(request, 503, "ServiceException", "The local AWS is stopping.")
+        except Exception as error:  # no process can be started, for example
+            LOG.exception("invocation of %s", arn)
+            return refusal(request, 500, "ServiceException", repr(error))
         self._daemon.segment(trace, what, request, outcome.duration, failed=outcome.failed)
         self._count(
             name,

@@ -130,7 +130,7 @@ class Environment:
             ended = self._await_next(self._process, deadline)
             if ended is End.TIMED_OUT:
                 return self._ended(ended, call.request)
-            if ended is not None:
+            if ended is not None or not self._process.running:
                 self._stop()  # it died while nobody called
         if self._process is None:
             begun = time.monotonic()

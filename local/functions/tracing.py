@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 LONGEST_DATAGRAM = 65_536
 TRACES_KEPT = 1_000
+HEADER = b'{"format": "json", "version": 1}\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,6 @@ class Daemon:
         self._socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
         self.refused = 0
-        self._lock = threading.Lock()
         self._stopping = False
         self._thread = threading.Thread(target=self._listen, name="x-ray", daemon=True)
         self._thread.start()
@@ -70,23 +70,22 @@ class Daemon:
         if not trace.sampled:
             return
         now = time.time()
-        self._keep(
-            what.region,
-            msgspec.json.encode(
-                {
-                    "name": what.name,
-                    "id": trace.parent,
-                    "trace_id": trace.root,
-                    "start_time": now - duration / 1000,
-                    "end_time": now,
-                    "origin": "AWS::Lambda::Function",
-                    "resource_arn": what.arn,
-                    "aws": {"request_id": request},
-                    "fault": failed,
-                    **({"parent_id": trace.caller} if trace.caller else {}),
-                }
-            ),
+        document = msgspec.json.encode(
+            {
+                "name": what.name,
+                "id": trace.parent,
+                "trace_id": trace.root,
+                "start_time": now - duration / 1000,
+                "end_time": now,
+                "origin": "AWS::Lambda::Function",
+                "resource_arn": what.arn,
+                "aws": {"request_id": request},
+                "fault": failed,
+                **({"parent_id": trace.caller} if trace.caller else {}),
+            }
         )
+        with contextlib.suppress(OSError):  # full, or closed: a trace is lost, no invocation
+            self._socket.sendto(HEADER + document, self._socket.getsockname())
 
     def close(self) -> None:
         self._stopping = True
@@ -100,18 +99,18 @@ class Daemon:
             datagram = self._socket.recv(LONGEST_DATAGRAM)
             header, _, document = datagram.partition(b"\n")
             if header and document:
-                self._keep(settings.current().region, document)
+                self._keep(document)
 
-    def _keep(self, region: str, document: bytes) -> None:
+    def _keep(self, document: bytes) -> None:
         from moto.xray.models import xray_backends  # opens a socket of its own when imported
 
-        backend = xray_backends[settings.current().account][region]
-        with self._lock:
-            try:
-                backend.process_segment(document.decode())
-            except Exception as error:
-                self.refused += 1
-                LOG.debug("segment refused: %s", error)
-            traces = backend._segment_collection._traces
-            while len(traces) > TRACES_KEPT:
-                traces.pop(next(iter(traces)))
+        current = settings.current()
+        backend = xray_backends[current.account][current.region]
+        try:
+            backend.process_segment(document.decode())
+        except Exception as error:  # whatever a function sent must not end the daemon
+            self.refused += 1
+            LOG.debug("segment refused: %s", error)
+        traces = backend._segment_collection._traces
+        while len(traces) > TRACES_KEPT:
+            traces.pop(next(iter(traces)))

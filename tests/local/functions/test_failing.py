@@ -82,6 +82,7 @@ def test_a_process_that_ends_between_invocations_fails_none(functions: Functions
     name = functions.make("import os\ndef handler(event, context): return os.getpid()")
     first = functions.call(name).payload
     os.kill(first, signal.SIGKILL)
+    assert ends(first)
     second, third = functions.call(name), functions.call(name)
     assert (second.error, third.payload) == (None, second.payload)
     assert first != second.payload

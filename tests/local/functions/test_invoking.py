@@ -95,6 +95,10 @@ def test_a_qualifier_chooses_the_version_and_every_version_keeps_its_code(
     }
     assert found["live01"].payload[1] == "live01"
     assert functions.call(f"{name}:1").version == "1"
+    assert api.publish_version(FunctionName=name)["Version"] == "2"
+    all_to_two = {"AdditionalVersionWeights": {"2": 1.0}}
+    api.update_alias(FunctionName=name, Name="live01", RoutingConfig=all_to_two)
+    assert functions.call(name, Qualifier="live01").version == "2"
 
 
 def test_an_exception_is_told_with_its_trace(functions: Functions) -> None:
