@@ -22,13 +22,15 @@ INTERRUPTED = 130
 class Ending:
     """Waits until a signal or the parent's end; a second signal ends the process at once.
 
-    A pipe, because a signal handler that sets an Event while the same thread enters its
-    `wait` would lock itself out.
+    A signal writes to the pipe the moment it arrives (`set_wakeup_fd`): one that came just
+    before `wait` would otherwise be handled only after it.
     """
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
         self._asked = False
+        os.set_blocking(self._writer, False)
+        signal.set_wakeup_fd(self._writer)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -45,7 +47,6 @@ class Ending:
         if self._asked:
             os._exit(INTERRUPTED)
         self._asked = True
-        os.write(self._writer, b"s")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:

@@ -38,7 +38,10 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code and the rest of standard output."""
-    output, _ = process.communicate(timeout=30)
+    try:
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
     return process.returncode, output
 
 
@@ -55,6 +58,27 @@ def test_a_signal_ends_it_cleanly() -> None:
         process = start()
         process.send_signal(number)
         assert ended(process) == (0, "")
+
+
+def test_a_second_signal_ends_it_at_once_however_long_stopping_takes() -> None:
+    script = (
+        "import time\n"
+        "from local.__main__ import Ending\n"
+        "ending = Ending()\n"
+        "print('started', flush=True)\n"
+        "ending.wait()\n"
+        "print('stopping', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "stopping\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
 
 
 def test_it_ends_with_its_parent_when_it_is_told_to() -> None:
