@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.errors import WrongQuery
@@ -46,7 +47,7 @@ class Answer:
     scanned_bytes: int
     seconds: float
     cost: float
-    """USD, as Athena bills; nothing for DDL."""
+    """USD, as Athena bills: nothing for DDL, SHOW and the like."""
 
     @property
     def footer(self) -> str:
@@ -57,8 +58,10 @@ class Answer:
         )
 
     def one(self) -> Value:
-        """The first value of the first row."""
-        return next(self.rows)[0]
+        """The first value of the first row, of an aggregate that has one."""
+        for row in self.rows:
+            return row[0]
+        raise WrongQuery("Athena answered an aggregate without a row.")
 
 
 class Database:
@@ -133,17 +136,17 @@ class Database:
     def _answer(self, query_id: str, execution: "QueryExecutionTypeDef") -> Answer:
         statistics = execution.get("Statistics", {})
         scanned = statistics.get("DataScannedInBytes", 0)
-        is_query = execution.get("StatementType") == "DML"
+        billed = execution.get("StatementType") == "DML"
         pages = self._pages(query_id)
         first = next(pages)
         described = first["ResultSetMetadata"].get("ColumnInfo", [])
         columns = [Column(column["Name"], column["Type"]) for column in described]
         return Answer(
             columns=columns,
-            rows=_rows(columns, first, pages, header=is_query),
+            rows=_rows(columns, first, pages),
             scanned_bytes=scanned,
             seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
-            cost=query_cost(scanned) if is_query else 0.0,
+            cost=query_cost(scanned) if billed else 0.0,
         )
 
     def _pages(self, query_id: str) -> Iterator[Any]:
@@ -158,24 +161,25 @@ class Database:
             token = {"NextToken": page["NextToken"]}
 
 
-def _rows(
-    columns: list[Column], first: Any, pages: Iterator[Any], *, header: bool
-) -> Iterator[list[Value]]:
-    """The first row of a query's first page is its header; DDL has none."""
+def _rows(columns: list[Column], first: Any, pages: Iterator[Any]) -> Iterator[list[Value]]:
+    """Typed rows. A query's first row is its header; SHOW and DESCRIBE have none."""
     readers = [reader(column.type) for column in columns]
-    skip = 1 if header else 0
-    for page in (first, *()):
-        yield from _typed(page["Rows"][skip:], readers)
-    for page in pages:
-        yield from _typed(page["Rows"], readers)
-
-
-def _typed(rows: Any, readers: list[Any]) -> Iterator[list[Value]]:
-    for row in rows:
-        texts = [field.get("VarCharValue") for field in row["Data"]]
+    names = [column.name for column in columns]
+    for number, row in enumerate(row for page in chain([first], pages) for row in page["Rows"]):
+        texts = _texts(row, len(columns))
+        if number == 0 and texts == names:
+            continue
         yield [
             None if text is None else read(text) for read, text in zip(readers, texts, strict=True)
         ]
+
+
+def _texts(row: Any, width: int) -> list[str | None]:
+    """The fields of a row. DESCRIBE answers several columns as one text with tabs."""
+    texts = [field.get("VarCharValue") for field in row["Data"]]
+    if len(texts) == 1 < width:
+        texts = [part.strip() for part in (texts[0] or "").split("\t")]
+    return (texts + [None] * width)[:width]
 
 
 def readable(size: int) -> str:

@@ -1,5 +1,6 @@
 """An environment of its own on the shared local AWS: stacks with the outputs that the CLI reads."""
 
+import io
 import json
 import os
 import signal
@@ -7,14 +8,46 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import AWS, ROOT
 
 ENVIRONMENT = "clitest"
 STREAMS = {"flight": "clitest-flight", "device_telemetry": "clitest-device-telemetry"}
+LAKE = "clitest-lake"
+COLUMNS = {
+    "carrier": "string",
+    "distance": "bigint",
+    "delay": "double",
+    "price": "decimal(9,2)",
+    "ingested_at": "timestamp",
+}
+SCHEMA = pa.schema(
+    [
+        ("carrier", pa.string()),
+        ("distance", pa.int64()),
+        ("delay", pa.float64()),
+        ("price", pa.decimal128(9, 2)),
+        ("ingested_at", pa.timestamp("ms")),
+    ]
+)
+INGESTED = datetime(2026, 1, 2, 3, 4, 5, 678000)  # noqa: DTZ001  UTC, as Parquet holds it here
+FLIGHTS = {
+    "2013-01-01": [
+        {"carrier": "UA", "distance": 100, "delay": 1.5, "price": Decimal("10.50")},
+        {"carrier": "UA", "distance": None, "delay": None, "price": None},
+    ],
+    "2013-01-02": [
+        {"carrier": "B6", "distance": 7, "delay": -3.0, "price": Decimal("0.05")},
+        {"carrier": "UA", "distance": 12, "ingested_at": INGESTED},
+    ],
+}
 Headrace = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -81,9 +114,62 @@ def place(aws: AWS) -> Place:
     for event_type, stream in STREAMS.items():
         aws.client("kinesis").create_stream(StreamName=stream, ShardCount=2)
         create_stack(aws, event_type, outputs(event_type))
-    lake = {"BucketName": "clitest-lake", "DatabaseName": "clitest", "WorkGroupName": "clitest"}
+    lake = {"BucketName": LAKE, "DatabaseName": "clitest", "WorkGroupName": "clitest"}
     create_stack(aws, "lake", lake)
+    create_lake(aws)
     return Place(aws)
+
+
+def create_lake(aws: AWS) -> None:
+    """A flight table with four rows in two dates, an empty telemetry table, a named query."""
+    s3, glue, athena = aws.client("s3"), aws.client("glue"), aws.client("athena")
+    s3.create_bucket(Bucket=LAKE)
+    glue.create_database(DatabaseInput={"Name": "clitest"})
+    for event_type in STREAMS:
+        glue.create_table(DatabaseName="clitest", TableInput=table(event_type))
+    for date, rows in FLIGHTS.items():
+        out = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), out)
+        s3.put_object(
+            Bucket=LAKE,
+            Key=f"events/flight/event_date={date}/one.parquet",
+            Body=out.getvalue(),
+        )
+    athena.create_work_group(
+        Name="clitest",
+        Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{LAKE}/athena/"}},
+    )
+    athena.create_named_query(
+        Name="by_carrier",
+        Database="clitest",
+        WorkGroup="clitest",
+        QueryString="SELECT carrier, count(*) AS flights FROM flight GROUP BY 1 ORDER BY 2 DESC, 1",
+    )
+
+
+def table(event_type: str) -> dict[str, Any]:
+    """A table as infra deploys them: Parquet, partitioned by projection."""
+    location = f"s3://{LAKE}/events/{event_type}/"
+    serde = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+    return {
+        "Name": event_type,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {
+            "classification": "parquet",
+            "projection.enabled": "true",
+            "projection.event_date.type": "date",
+            "projection.event_date.format": "yyyy-MM-dd",
+            "projection.event_date.range": "2013-01-01,NOW+1DAYS",
+        },
+        "PartitionKeys": [{"Name": "event_date", "Type": "string"}],
+        "StorageDescriptor": {
+            "Columns": [{"Name": name, "Type": kind} for name, kind in COLUMNS.items()],
+            "Location": location,
+            "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+            "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+            "SerdeInfo": {"SerializationLibrary": serde},
+        },
+    }
 
 
 def heed_ctrl_c() -> None:

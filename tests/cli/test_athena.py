@@ -115,6 +115,12 @@ def test_rows_come_page_by_page_and_only_the_first_has_a_header() -> None:
     assert list(answer.rows) == [[1, "a"], [2, "n"], [3, "t"]]
 
 
+def test_describe_answers_its_columns_as_one_text() -> None:
+    pages = {None: page([["1\ta   "], ["2"]])}
+    answer = database(Athena([{"State": "SUCCEEDED"}], pages, kind="UTILITY")).ask("DESCRIBE x")
+    assert list(answer.rows) == [[1, "a"], [2, None]]
+
+
 def test_ddl_has_no_header_and_costs_nothing() -> None:
     athena = Athena([{"State": "SUCCEEDED"}], {None: page([["1", "a"]])}, kind="DDL")
     answer = database(athena).ask("SHOW TABLES")

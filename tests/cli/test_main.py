@@ -13,7 +13,23 @@ import pytest
 from tests.cli.conftest import run
 from tests.conftest import ROOT
 
-COMMANDS: tuple[list[str], ...] = ([], ["local"], ["local", "env"], ["replay"], ["query"], ["status"], ["types"])
+COMMANDS: tuple[list[str], ...] = (
+    [],
+    ["local"],
+    ["local", "env"],
+    ["replay"],
+    ["query"],
+    ["status"],
+    ["types"],
+)
+    [],
+    ["local"],
+    ["local", "env"],
+    ["replay"],
+    ["query"],
+    ["status"],
+    ["types"],
+)
 NOWHERE = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",
@@ -60,6 +76,7 @@ def test_nothing_of_aws_is_imported_before_it_is_needed(command: list[str]) -> N
 def test_types_lists_the_contracts() -> None:
     done = run("types", "--json")
     assert [(one["type"], one["partition_key"]) for one in json.loads(done.stdout)] == [
+        ("delay_alert", ["flight_id"]),
         ("device_telemetry", ["device"]),
         ("flight", ["tail_number", "event_id"]),
     ]

@@ -202,7 +202,7 @@ def test_a_terminal_gets_a_progress_bar_and_a_pipe_does_not(place: Place) -> Non
         (
             ["replay", "nope"],
             2,
-            "There is no event type 'nope'; there are: device_telemetry, flight. "
+            "There is no event type 'nope'; there are: delay_alert, device_telemetry, flight. "
             "`headrace types` lists them.",
         ),
         (

@@ -1,0 +1,102 @@
+"""`headrace status` on a running local AWS."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cli.commands.status import readable_age
+from tests.cli.conftest import INGESTED, Headrace, Place
+
+
+def put(place: Place, namespace: str, name: str, dimension: str, value: str, *counts: int) -> None:
+    """One count now, one each hour before."""
+    now = datetime.now(UTC)
+    place.aws.client("cloudwatch").put_metric_data(
+        Namespace=namespace,
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": dimension, "Value": value}],
+                "Timestamp": now - timedelta(hours=hours),
+                "Value": count,
+                "Unit": "Count",
+            }
+            for hours, count in enumerate(counts)
+        ],
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def metrics(place: Place) -> None:
+    stream, delivery = "StreamName", "DeliveryStreamName"
+    put(place, "AWS/Kinesis", "IncomingRecords", stream, "clitest-device-telemetry", 1000, 234)
+    put(
+        place,
+        "AWS/Firehose",
+        "DeliveryToS3.Records",
+        delivery,
+        "clitest-device-telemetry-delivery",
+        1200,
+    )
+    put(place, "Headrace", "Rejected", "EventType", "device_telemetry", *([0] * 30), 3)
+    put(place, "Headrace", "Rejected", "EventType", "unrelated", 99)
+
+
+def test_every_number_comes_from_its_own_metric(headrace: Headrace) -> None:
+    done = headrace("status", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    telemetry, flight = json.loads(done.stdout)
+    age = flight.pop("age_seconds")
+    now = datetime.now(UTC)
+    assert abs((now - INGESTED.replace(tzinfo=UTC)).total_seconds() - age) < 60
+    since = datetime.fromisoformat(telemetry.pop("since"))
+    assert timedelta(days=14) <= now - since <= timedelta(days=14, hours=1, minutes=1)
+    assert telemetry == {
+        "event_type": "device_telemetry",
+        "stream": "clitest-device-telemetry",
+        "stream_status": "ACTIVE",
+        "mode": "provisioned",
+        "shards": 2,
+        "records_in": 1234,
+        "delivered": 1200,
+        "rejected": 3,
+        "newest_delivered": None,
+        "age_seconds": None,
+    }
+    assert flight["newest_delivered"] == "2026-01-02T03:04:05.678000Z"
+    assert flight["stream"] == "clitest-flight"
+
+
+def test_the_days_that_count_can_be_chosen(headrace: Headrace) -> None:
+    telemetry: dict[str, Any] = json.loads(headrace("status", "--json", "--days", "1").stdout)[0]
+    assert (telemetry["records_in"], telemetry["rejected"]) == (1234, 0)
+
+
+def test_the_table_fits_80_columns(headrace: Headrace) -> None:
+    done = headrace("status")
+    assert done.returncode == 0
+    head, telemetry, flight = done.stdout.splitlines()
+    assert head.split() == ["type", "stream", "shards", "in", "delivered", "rejected", "newest"]
+    assert telemetry.split()[2:] == ["2", "provisioned", "1,234", "1,200", "3", "-"]
+    assert flight.split()[-2:] == ["d", "ago"]
+    assert max(map(len, (head, telemetry, flight))) <= 80
+    assert done.stderr.startswith("Records since 2")
+
+
+def test_an_environment_that_is_not_deployed_is_one_sentence(headrace: Headrace) -> None:
+    done = headrace("status", "--env", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "headrace: There is no stack for the lake in environment 'nowhere' of this account and "
+        "region: deploy it with `cdk deploy --all -c env=nowhere`, or choose another with --env.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (7200, "2 h"), (90_000, "1 d"), (3e6, "35 d")],
+)
+def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
+    assert readable_age(seconds) == text
