@@ -1,0 +1,1 @@
+"""Flights that left late or not at all, as functions/delay_alerts concludes."""
