@@ -20,11 +20,11 @@ def install() -> None:
 
     moto's own is not even imported: it would load the models of forty more services.
     """
-    from local.cloudformation import grants
+    from local.cloudformation import corrections
     from local.cloudformation.endpoint import BACKENDS
 
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # roles attach them; AWS has them
-    grants.install()
+    corrections.install()
 
     def get_backend(name: Any) -> Any:
         return BACKENDS if name == "cloudformation" else _motos_backend(name)

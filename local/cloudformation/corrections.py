@@ -1,8 +1,10 @@
-"""Bucket policies, as far as they mean something where every caller is the account itself.
+"""Where moto would keep a right stack from being made or changed.
 
-moto lets a statement deny whatever its condition says: a policy that denies requests without
-TLS would close the bucket to everybody. Here a statement with a condition is left out: the
-local AWS knows neither TLS nor who calls, and enforces no other permission either.
+- A statement of a bucket policy denies whatever its condition says: a policy that denies
+  requests without TLS would close the bucket to everybody. Here a statement with a condition
+  is left out: the local AWS knows neither TLS nor who calls, and enforces no permissions.
+- A bucket is refused for access logs until a policy lets them in; AWS asks for none.
+- A metric filter that is put again stands there twice; on AWS it is replaced.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ import json
 from typing import Any
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket
 
 from local import patching
+
+_add_filter = MetricFilters.add_filter
 
 
 def install() -> None:
@@ -22,6 +27,19 @@ def install() -> None:
         get_permission=_permission,
         _log_permissions_enabled_policy=staticmethod(_may_log),
     )
+
+    patching.replace(MetricFilters, add_filter=_replace_filter)
+
+
+def _replace_filter(
+    filters: MetricFilters, name: str, pattern: str, group: str, transformations: str
+) -> None:
+    filters.metric_filters = [
+        it
+        for it in filters.metric_filters
+        if (it["filterName"], it["logGroupName"]) != (name, group)
+    ]
+    _add_filter(filters, name, pattern, group, transformations)
 
 
 def _may_log(**_: Any) -> bool:
