@@ -26,7 +26,7 @@ LETTERS = {
     "m": ("minute", r"(?P<minute>\d{%d})"),
     "s": ("second", r"(?P<second>\d{%d})"),
 }
-FINEST = (("second", "SECOND"), ("minute", "MINUTE"), ("hour", "HOUR"), ("day", "DAY"))
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  partition times have no zone
 
 
 class Invalid(ValueError):
@@ -36,7 +36,9 @@ class Invalid(ValueError):
 class Projected(Protocol):
     """The values of one partition column."""
 
-    injected: bool
+    @property
+    def injected(self) -> bool:
+        """Whether a query has to say which values it wants."""
 
     def contains(self, value: str, now: datetime) -> bool: ...
 
@@ -196,7 +198,7 @@ def read(pattern: str, value: str) -> datetime | None:
         return None
     fields = {name: int(text) for name, text in found.groupdict().items()}
     try:
-        return datetime(**{"year": 1970, "month": 1, "day": 1, **fields})  # type: ignore[arg-type]  # noqa: DTZ001
+        return EPOCH.replace(**fields)  # type: ignore[arg-type]
     except ValueError:
         return None
 
@@ -205,8 +207,8 @@ def floor(pattern: str, at: datetime) -> datetime:
     """A time in no more than the fields of a pattern."""
     fields = fields_of(pattern)
     least = {"year": 1970, "month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
-    kept = {name: getattr(at, name) if name in fields else least[name] for name in least}
-    return datetime(**kept)  # noqa: DTZ001  partition times have no zone
+    kept = {name: int(getattr(at, name)) for name in least if name in fields}
+    return EPOCH.replace(**{**least, **kept})  # type: ignore[arg-type]
 
 
 def moved(at: datetime, count: int, unit: str) -> datetime:

@@ -149,8 +149,7 @@ class Glue:
 
     def partitions(self, database: str, name: str) -> list[tuple[list[str], str]]:
         """The registered partitions: their values and where they lie."""
-        found = self.database(database)
-        table = found.tables[name]
+        table = self.backend.get_table(database, name)
         described = [partition.as_dict() for partition in list(table.partitions.values())]
         return [
             (list(p["Values"]), (p.get("StorageDescriptor") or {}).get("Location") or "")
@@ -162,12 +161,13 @@ class Glue:
 
     def drop_database(self, name: str) -> None:
         found = self.database(name)
-        self.backend.delete_database(found.name)
+        self.backend.delete_database(found.name if found is not None else name)
 
     def create_table(self, database: str, name: str, described: dict[str, Any]) -> None:
         if self.database(database) is None and database.lower() == "default":
             self.create_database("default", {"Name": "default"})
-        self.backend.create_table(self.database(database).name, name, described)
+        found = self.database(database)
+        self.backend.create_table(found.name if found is not None else database, name, described)
 
     def update_table(self, table: GlueTable, described: dict[str, Any]) -> None:
         """Replace what Glue knows of a table; `described` is a TableInput."""
@@ -178,13 +178,14 @@ class Glue:
 
     def create_partition(self, database: str, name: str, values: list[str], location: str) -> None:
         table = self.table(database, name)
-        assert table is not None
+        if table is None:
+            raise LookupError("table")
         storage = {**table.raw.get("StorageDescriptor", {}), "Location": location}
         described = {"Values": values, "StorageDescriptor": storage}
         self.backend.create_partition(table.database, table.name, described)
 
     def drop_partition(self, table: GlueTable, values: list[str]) -> None:
-        self.backend.delete_partition(table.database, table.name, values)
+        self.backend.delete_partition(table.database, table.name, values)  # type: ignore[arg-type]
 
 
 OUTPUT_ONLY = {"DatabaseName", "CreateTime", "UpdateTime", "VersionId", "CatalogId"}

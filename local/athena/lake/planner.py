@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
 import duckdb
 
@@ -65,8 +66,7 @@ class Planner:
         return plan
 
     def _scan(self, plan: Plan, scan: Scan) -> str:
-        table = scan.table
-        assert isinstance(table, GlueTable)
+        table = cast(GlueTable, scan.table)
         found = partitions(self.glue, self.store, table, self.now, scan.pinned)
         kept = self._matching(table, scan.conditions, found)
         variant, convert = converter(table.format, table.fields, table.serde_properties)

@@ -15,6 +15,10 @@ MILLISECONDS_FROM = 1e12
 """Numbers from here on are milliseconds since 1970, smaller ones are seconds."""
 
 
+class Misfit(ValueError):
+    """A value that its column cannot hold."""
+
+
 def value(kind: Type, raw: Any) -> Any:
     """A JSON value in a column of this type; ValueError when it does not fit."""
     if raw is None:
@@ -32,13 +36,13 @@ def value(kind: Type, raw: Any) -> Any:
     if kind.is_text:
         return raw if isinstance(raw, str) else json.dumps(raw, separators=(",", ":"))
     if isinstance(raw, list | dict):
-        raise ValueError(f"{type(raw).__name__} where {kind} is expected")
+        raise Misfit(f"{type(raw).__name__} where {kind} is expected")
     return scalar(kind, raw)
 
 
 def _object(raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise ValueError("no object where one is expected")
+        raise Misfit("no object where one is expected")
     return raw
 
 

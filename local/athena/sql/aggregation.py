@@ -22,7 +22,7 @@ def group(translator: Translator, node: exp.Select, items: list[Item]) -> str:
         return ""
     if clause.args.get("all"):
         translator.unsupported(clause, "GROUP BY ALL")
-    keys: list[exp.Expression] = []
+    keys: list[exp.Expr] = []
     listed = [*clause.expressions]
     for name in ("rollup", "cube", "grouping_sets"):
         listed += clause.args.get(name) or []
@@ -33,9 +33,9 @@ def group(translator: Translator, node: exp.Select, items: list[Item]) -> str:
 
 def _element(
     translator: Translator,
-    node: exp.Expression,
+    node: exp.Expr,
     items: list[Item],
-    keys: list[exp.Expression],
+    keys: list[exp.Expr],
 ) -> str:
     """An element of GROUP BY: a key, ROLLUP, CUBE or GROUPING SETS."""
     if isinstance(node, exp.GroupingSets):
@@ -48,9 +48,9 @@ def _element(
 
 def _sets(
     translator: Translator,
-    part: exp.Expression,
+    part: exp.Expr,
     items: list[Item],
-    keys: list[exp.Expression],
+    keys: list[exp.Expr],
 ) -> str:
     sets = []
     for entry in part.expressions:
@@ -61,9 +61,9 @@ def _sets(
 
 def _key(
     translator: Translator,
-    node: exp.Expression,
+    node: exp.Expr,
     items: list[Item],
-    keys: list[exp.Expression],
+    keys: list[exp.Expr],
 ) -> str:
     if isinstance(node, exp.Tuple):
         return (
@@ -76,8 +76,7 @@ def _key(
             message = f"GROUP BY position {node.name} is not in select list"
             translator.fail("INVALID_COLUMN_REFERENCE", message, node)
         item = items[place - 1]
-        if item.node is None:
-            assert item.column is not None
+        if item.column is not None:
             return translator.column(item.column).sql
         node = item.node.unnest()
     if aggregates(node):
@@ -91,12 +90,12 @@ def _key(
     return f"({sql})" if sql.lstrip("-").isdigit() else sql
 
 
-def _parts(node: exp.Select) -> list[exp.Expression]:
+def _parts(node: exp.Select) -> list[exp.Expr]:
     clauses = [node.args.get("having"), node.args.get("order")]
     return [*node.expressions, *(clause for clause in clauses if clause is not None)]
 
 
-def aggregates(node: exp.Expression) -> bool:
+def aggregates(node: exp.Expr) -> bool:
     """Whether an aggregate function is called here, other than over a window or in a subquery."""
     from local.athena.sql.functions import is_aggregate
 
@@ -112,7 +111,7 @@ def aggregates(node: exp.Expression) -> bool:
     return any(aggregates(child) for child in node.iter_expressions())
 
 
-def check_star(translator: Translator, node: exp.Expression, column: Column) -> None:
+def check_star(translator: Translator, node: exp.Expr, column: Column) -> None:
     """`SELECT *` in a grouped query needs every column in GROUP BY."""
     from local.athena.sql.names import _same
 

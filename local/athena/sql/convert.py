@@ -38,7 +38,7 @@ def cast(translator: Translator, node: exp.Cast | exp.TryCast) -> Typed:
     if not castable(value.type, wanted):
         translator.fail("TYPE_MISMATCH", f"Cannot cast {value.type} to {wanted}", node)
     if isinstance(node.this, exp.Literal) and _is_zoned_literal(node, wanted):
-        return zoned_literal(translator, node.this.name, wanted)
+        return zoned_literal(node.this.name, wanted)
     sql = convert(value.sql, value.type, wanted)
     return Typed(f"TRY({sql})" if isinstance(node, exp.TryCast) else sql, wanted)
 
@@ -82,7 +82,7 @@ def coerce(value: Typed, wanted: Type) -> str:
 
 
 def unify(
-    translator: Translator, values: list[Typed], node: exp.Expression, what: str
+    translator: Translator, values: list[Typed], node: exp.Expr, what: str
 ) -> tuple[Type, list[str]]:
     """The type that all values share, and the values in it; TYPE_MISMATCH when there is none."""
     shared = values[0].type
@@ -128,7 +128,7 @@ def _timestamp(sql: str, source: Type, wanted: Type) -> str:
     return _rounded(f"CAST({sql} AS TIMESTAMP)", wanted)
 
 
-def _zoned(sql: str, source: Type, wanted: Type) -> str:
+def _zoned(sql: str, source: Type, _: Type) -> str:
     if source.name == "timestamp with time zone":
         return sql
     return f"CAST({sql} AS TIMESTAMP WITH TIME ZONE)"
@@ -205,7 +205,7 @@ def _is_zoned_literal(node: exp.Cast | exp.TryCast, wanted: Type) -> bool:
     return wanted.name == "timestamp with time zone" and isinstance(node.this, exp.Literal)
 
 
-def zoned_literal(translator: Translator, value: str, wanted: Type) -> Typed:
+def zoned_literal(value: str, wanted: Type) -> Typed:
     """`TIMESTAMP '2020-01-01 00:00:00 Europe/Paris'` keeps its zone."""
     moment, _, zone = value.strip().rpartition(" ")
     name = "UTC" if zone in ("UTC", "Z", "+00:00") else zone

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from sqlglot import exp, tokens
+from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.parsers.trino import TrinoParser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from local.athena.errors import InvalidRequest, Malformed, QueryFailed
 
 SPECIAL_FORMS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
 
-N = TypeVar("N", bound=exp.Expression)
+N = TypeVar("N", bound=exp.Expr)
 CLOSERS = (TokenType.COMMA, TokenType.R_PAREN, TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY)
+
+
+def _decimal(_: Any, this: exp.Expr, __: Any) -> Any:
+    """`DECIMAL '1.5'` is the number as it is written; CAST would lose the fraction."""
+    return exp.Literal.number(this.name)
 
 
 class Dialect(Trino):
@@ -33,15 +39,15 @@ class Dialect(Trino):
             key: kind for key, kind in Trino.Tokenizer.KEYWORDS.items() if kind != TokenType.COMMAND
         }
 
-    class Parser(Trino.Parser):
-        FUNCTIONS: ClassVar = {}
-        NO_PAREN_FUNCTIONS: ClassVar = {}
+    class Parser(TrinoParser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar = {
-            name: Trino.Parser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
+            name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
         }
-        TYPE_LITERAL_PARSERS: ClassVar = {
-            **Trino.Parser.TYPE_LITERAL_PARSERS,
-            exp.DType.DECIMAL: lambda _, this, __: exp.Literal.number(this.name),
+        TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
+            **TrinoParser.TYPE_LITERAL_PARSERS,
+            exp.DType.DECIMAL: _decimal,
         }
 
 
@@ -99,11 +105,9 @@ def position(sql: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
 
-def where(sql: str, node: exp.Expression) -> tuple[int, int]:
+def where(sql: str, node: exp.Expr) -> tuple[int, int]:
     """Line and column at which a node starts."""
-    starts = [
-        found.meta["start"] for found in node.find_all(exp.Expression) if "start" in found.meta
-    ]
+    starts = [found.meta["start"] for found in node.find_all(exp.Expr) if "start" in found.meta]
     return position(sql, min(starts, default=0))
 
 
@@ -127,7 +131,7 @@ def parse(sql: str, found: list[Token] | None = None) -> exp.Query:
     return tree  # type: ignore[return-value]
 
 
-def parse_expression(sql: str) -> exp.Expression:
+def parse_expression(sql: str) -> exp.Expr:
     """The tree of one expression, such as an execution parameter."""
     query = parse(f"SELECT {sql}")
     if len(query.selects) != 1 or query.args.get("from_"):
@@ -167,6 +171,3 @@ def _malformed(sql: str, stream: list[Token], error: ParseError) -> Malformed:
         at = stream.index(ends_there[0])
         return unexpected(sql, stream[at + 1] if at + 1 < len(stream) else None)
     return unexpected(sql, ends_there[0] if ends_there else stream[0])
-
-
-__all__ = ["Dialect", "Token", "TokenType", "parse", "parse_expression", "position", "tokens"]

@@ -6,8 +6,7 @@ import re
 
 from sqlglot import exp
 
-from local.athena.sql import grammar
-from local.athena.sql.convert import coerce, unify
+from local.athena.sql.convert import unify
 from local.athena.sql.translator import Translator, Typed, translates
 from local.athena.sql.types import (
     BIGINT,
@@ -133,6 +132,3 @@ def interval(translator: Translator, node: exp.Interval) -> Typed:
         translator.fail("INVALID_LITERAL", f"'{amount.name}' is not a valid interval", node)
     sign = "-" if negated else ""
     return Typed(f"({sign}INTERVAL {text(amount.name)} {name})", UNITS[name])
-
-
-__all__ = ["coerce", "grammar", "row_of", "string"]

@@ -21,7 +21,7 @@ CONSTANTS = {
 }
 
 
-def parts(node: exp.Expression) -> list[str] | None:
+def parts(node: exp.Expr) -> list[str] | None:
     """`a.b.c` as its names in lower case, None for anything else."""
     if isinstance(node, exp.Identifier):
         return [node.name.lower()]
@@ -38,11 +38,11 @@ def parts(node: exp.Expression) -> list[str] | None:
 
 
 @translates(exp.Column, exp.Identifier)
-def column(translator: Translator, node: exp.Expression) -> Typed:
+def column(translator: Translator, node: exp.Expr) -> Typed:
     names = parts(node)
     if names is None:
         translator.unsupported(node, "'*' outside of a select list")
-    if len(names) == 1 and names[0] in CONSTANTS and not node.find(exp.Identifier).quoted:
+    if len(names) == 1 and names[0] in CONSTANTS and not _is_quoted(node):
         from local.athena.sql.functions import call
 
         return call(translator, node, names[0], [])
@@ -52,6 +52,10 @@ def column(translator: Translator, node: exp.Expression) -> Typed:
     for name in path:
         typed = member(translator, typed, name, node)
     return typed
+
+
+def _is_quoted(node: exp.Expr) -> bool:
+    return any(part.quoted for part in node.find_all(exp.Identifier))
 
 
 @translates(exp.Dot)
@@ -68,7 +72,7 @@ def paren(translator: Translator, node: exp.Paren) -> Typed:
     return Typed(f"({inner.sql})", inner.type)
 
 
-def member(translator: Translator, value: Typed, name: str, node: exp.Expression) -> Typed:
+def member(translator: Translator, value: Typed, name: str, node: exp.Expr) -> Typed:
     """A field of a row."""
     if value.type.name == "row":
         for known, kept, kind in zip(
@@ -76,13 +80,11 @@ def member(translator: Translator, value: Typed, name: str, node: exp.Expression
         ):
             if known and known.lower() == name:
                 return Typed(f"({value.sql}).{quote(kept)}", kind)
-    line_of = node.sql()
-    translator.fail("COLUMN_NOT_FOUND", f"Column '{line_of}' cannot be resolved", node)
+    message = f"Column '{node.sql(dialect='trino')}' cannot be resolved"
+    return translator.fail("COLUMN_NOT_FOUND", message, node)
 
 
-def resolve(
-    translator: Translator, names: list[str], node: exp.Expression
-) -> tuple[Column, list[str]]:
+def resolve(translator: Translator, names: list[str], node: exp.Expr) -> tuple[Column, list[str]]:
     """The column that a dotted name starts with, and the row fields that follow it."""
     variable = translator.scope.variables.get(names[0])
     if variable is not None:
@@ -100,10 +102,10 @@ def resolve(
                 return found[0], names[length + 1 :]
         scope = scope.outer
     shown = node.sql(dialect="trino").replace('"', "").lower()
-    translator.fail("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved", node)
+    return translator.fail("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved", node)
 
 
-def referenced(translator: Translator, node: exp.Expression) -> list[Column]:
+def referenced(translator: Translator, node: exp.Expr) -> list[Column]:
     """The columns that an expression without subqueries refers to."""
     result = []
     for found in node.find_all(exp.Column):
@@ -117,7 +119,7 @@ def referenced(translator: Translator, node: exp.Expression) -> list[Column]:
     return result
 
 
-def _check_grouped(translator: Translator, node: exp.Expression, found: Column) -> None:
+def _check_grouped(translator: Translator, node: exp.Expr, found: Column) -> None:
     """A column of this query outside of an aggregate must be one it is grouped by."""
     if translator.groups is None or translator.inside_aggregate:
         return
@@ -135,7 +137,7 @@ def _check_grouped(translator: Translator, node: exp.Expression, found: Column) 
     )
 
 
-def _same(translator: Translator, group: exp.Expression, found: Column) -> bool:
+def _same(translator: Translator, group: exp.Expr, found: Column) -> bool:
     names = parts(group)
     if names is None:
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from sqlglot import exp
 
 from local.athena.sql.convert import coerce, unify
@@ -19,7 +21,7 @@ from local.athena.sql.types import (
     decimal,
 )
 
-SYMBOLS: dict[type[exp.Expression], str] = {
+SYMBOLS: dict[type[exp.Expr], str] = {
     exp.Add: "+",
     exp.Sub: "-",
     exp.Mul: "*",
@@ -57,8 +59,8 @@ def arithmetic(translator: Translator, node: exp.Binary) -> Typed:
 
 
 def _mismatch(
-    translator: Translator, node: exp.Expression, symbol: str, left: Typed, right: Typed
-) -> None:
+    translator: Translator, node: exp.Expr, symbol: str, left: Typed, right: Typed
+) -> NoReturn:
     message = f"Cannot apply operator: {left.type} {symbol} {right.type}"
     translator.fail("TYPE_MISMATCH", message, node)
 
@@ -136,7 +138,6 @@ def _calendar(
     if symbol == "*" and right.type in INTERVALS and left.type.is_numeric:
         return Typed(f"({right.sql} * {left.sql})", right.type)
     _mismatch(translator, node, symbol, left, right)
-    raise AssertionError
 
 
 @translates(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -151,12 +152,11 @@ def comparison(translator: Translator, node: exp.Binary) -> Typed:
 
 
 def _comparable(
-    translator: Translator, node: exp.Expression, symbol: str, left: Typed, right: Typed
+    translator: Translator, node: exp.Expr, symbol: str, left: Typed, right: Typed
 ) -> tuple[str, str]:
     wide = common(left.type, right.type)
     if wide is None:
         _mismatch(translator, node, symbol, left, right)
-        raise AssertionError
     return coerce(left, wide), coerce(right, wide)
 
 
@@ -172,7 +172,7 @@ def negation(translator: Translator, node: exp.Not) -> Typed:
     return Typed(f"(NOT {condition(translator, node.this)})", BOOLEAN)
 
 
-def condition(translator: Translator, node: exp.Expression, clause: str = "") -> str:
+def condition(translator: Translator, node: exp.Expr, clause: str = "") -> str:
     """An expression that has to be true or false."""
     value = translator.expression(node)
     if value.type.name not in ("boolean", "unknown"):
@@ -270,9 +270,9 @@ def if_then(translator: Translator, node: exp.If) -> Typed:
 
 def _choice(
     translator: Translator,
-    node: exp.Expression,
+    node: exp.Expr,
     conditions: list[str],
-    branches: list[exp.Expression | None],
+    branches: list[exp.Expr | None],
 ) -> Typed:
     values = [translator.expression(branch or exp.Null()) for branch in branches]
     what = "All CASE results must be the same type or coercible to a common type"
@@ -295,7 +295,7 @@ def subscript(translator: Translator, node: exp.Bracket) -> Typed:
         if wide is not None:
             return Typed(f"trino_lookup({value.sql}, {coerce(key, wide)})", value.type.arguments[1])
     message = f"Cannot use {key.type} for subscript of {value.type}"
-    translator.fail("TYPE_MISMATCH", message, node)
+    return translator.fail("TYPE_MISMATCH", message, node)
 
 
 @translates(exp.AtTimeZone)

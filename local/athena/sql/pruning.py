@@ -15,7 +15,7 @@ from local.athena.sql.types import quote
 
 
 def prune(
-    translator: Translator, node: exp.Expression, *, side: str = "", right: set[int] | None = None
+    translator: Translator, node: exp.Expr, *, side: str = "", right: set[int] | None = None
 ) -> None:
     """Note what a WHERE or ON condition says about partitions.
 
@@ -33,7 +33,7 @@ def prune(
                 origin.scan.pinned |= pinned(translator, weaker, origin.scan)
 
 
-def pinned(translator: Translator, node: exp.Expression, scan: Scan) -> set[str]:
+def pinned(translator: Translator, node: exp.Expr, scan: Scan) -> set[str]:
     """The partition column that `column = constant` or `column IN (constants)` is about."""
     if isinstance(node, exp.In) and node.expressions:
         sides = [node.this, *node.expressions]
@@ -48,7 +48,7 @@ def pinned(translator: Translator, node: exp.Expression, scan: Scan) -> set[str]
     return {name for name in scan.keys if found == [quote(name)]}
 
 
-def conjuncts(node: exp.Expression) -> list[exp.Expression]:
+def conjuncts(node: exp.Expr) -> list[exp.Expr]:
     """The parts of a condition that must all hold."""
     node = node.unnest()
     if isinstance(node, exp.And):
@@ -56,7 +56,7 @@ def conjuncts(node: exp.Expression) -> list[exp.Expression]:
     return [node]
 
 
-def weakened(translator: Translator, node: exp.Expression) -> exp.Expression | None:
+def weakened(translator: Translator, node: exp.Expr) -> exp.Expr | None:
     """A condition that holds whenever `node` does and is about partitions alone, or None."""
     if translator.origins(node):
         return node
@@ -75,16 +75,15 @@ def weakened(translator: Translator, node: exp.Expression) -> exp.Expression | N
 
 def passes(
     translator: Translator,
-    node: exp.Expression | None,
+    node: exp.Expr,
     column: Column | None,
     windows: list[exp.Window],
 ) -> bool:
     """Whether a filter on an output column may be applied before the SELECT that gives it."""
     groups = translator.groups
-    if groups is not None:
-        if node is None or node not in groups:
-            return False
+    if groups is not None and (column is not None or node not in groups):
+        return False
     for window in windows:
-        if node is None or node not in (window.args.get("partition_by") or []):
+        if column is not None or node not in (window.args.get("partition_by") or []):
             return False
-    return column is not None or node is not None
+    return True

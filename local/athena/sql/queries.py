@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -9,10 +10,10 @@ from sqlglot import exp
 from local.athena.sql import aggregation, pruning
 from local.athena.sql.convert import coerce, unify
 from local.athena.sql.operators import condition
-from local.athena.sql.relations import Column, Relation, Scope, Source, output
+from local.athena.sql.relations import Column, Origin, Relation, Scope, Source, output
 from local.athena.sql.sources import sources
 from local.athena.sql.translator import Translator, Typed
-from local.athena.sql.types import common
+from local.athena.sql.types import Type, common
 
 UNSUPPORTED_CLAUSES = [
     "qualify",
@@ -37,14 +38,15 @@ UNSUPPORTED_CLAUSES = [
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One output column of a SELECT: an expression, or a column that `*` stands for."""
+    """One output column of a SELECT: an expression, or (then `node` is NULL) a column that `*`
+    stands for."""
 
-    node: exp.Expression | None
+    node: exp.Expr
     name: str | None
     column: Column | None = None
 
 
-def query(parent: Translator, node: exp.Expression, *, correlated: bool = False) -> Relation:
+def query(parent: Translator, node: exp.Expr, *, correlated: bool = False) -> Relation:
     """Translate a query; one that is correlated sees the names around it."""
     inside = Translator(parent.context, Scope(outer=parent.scope if correlated else None))
     inside.ctes = dict(parent.ctes)
@@ -77,7 +79,7 @@ def _define(translator: Translator, with_clause: exp.With) -> None:
             translator.ctes[cte.alias.lower()] = _Named(translator, visible, cte, names)
 
 
-def _refers_to(node: exp.Expression, name: str) -> bool:
+def _refers_to(node: exp.Expr, name: str) -> bool:
     return any(table.name.lower() == name.lower() for table in node.find_all(exp.Table))
 
 
@@ -85,10 +87,14 @@ class _Named:
     """A query in WITH."""
 
     def __init__(
-        self, translator: Translator, visible: dict[str, object], cte: exp.CTE, names: list[str]
+        self,
+        translator: Translator,
+        visible: dict[str, Callable[[], Relation]],
+        cte: exp.CTE,
+        names: list[str],
     ) -> None:
         self.parent = Translator(translator.context)
-        self.parent.ctes = visible  # type: ignore[assignment]
+        self.parent.ctes = visible
         self.cte = cte
         self.names = names
 
@@ -112,14 +118,14 @@ class _Recursive(_Named):
         inner.ctes = {**self.parent.ctes, self.cte.alias.lower(): lambda: own}
         step = query(inner, union.expression)
         word = "UNION" if union.args.get("distinct") else "UNION ALL"
-        converted = _converted(self.parent, union, step, [c.type for c in anchor.columns])
+        converted = _converted(step, [c.type for c in anchor.columns])
         body = f"{anchor.sql} {word} {converted}"
         sql = f"WITH RECURSIVE {name}({listed}) AS ({body}) SELECT {listed} FROM {name}"
         return Relation(sql, columns, anchor.uses | step.uses)
 
 
 def renamed(
-    translator: Translator, node: exp.Expression, relation: Relation, names: list[str]
+    translator: Translator, node: exp.Expr, relation: Relation, names: list[str]
 ) -> Relation:
     """The relation with the column names of `AS t (a, b)`."""
     if not names:
@@ -189,7 +195,7 @@ def _items(translator: Translator, node: exp.Select) -> list[Item]:
     return items
 
 
-def _star(translator: Translator, node: exp.Expression) -> list[Item]:
+def _star(translator: Translator, node: exp.Expr) -> list[Item]:
     if node.args.get("except_") or node.args.get("replace") or node.args.get("rename"):
         translator.unsupported(node, "SELECT * EXCEPT")
     qualifier: tuple[str, ...] = ()
@@ -205,7 +211,7 @@ def _star(translator: Translator, node: exp.Expression) -> list[Item]:
             node,
         )
     return [
-        Item(None, column.name, column)
+        Item(exp.Null(), column.name, column)
         for source in chosen
         for column in source.columns
         if not column.hidden
@@ -216,7 +222,7 @@ def _projected(
     translator: Translator, node: exp.Select, items: list[Item]
 ) -> tuple[list[Column], list[Typed]]:
     columns, projected = [], []
-    windows = [window for item in items if item.node for window in item.node.find_all(exp.Window)]
+    windows = [window for item in items for window in item.node.find_all(exp.Window)]
     for item in items:
         with translator.collecting() as uses:
             if item.column is not None:
@@ -224,7 +230,6 @@ def _projected(
                     aggregation.check_star(translator, node, item.column)
                 typed, origins = translator.column(item.column), item.column.origins
             else:
-                assert item.node is not None
                 typed, origins = translator.expression(item.node), translator.origins(item.node)
         if not pruning.passes(translator, item.node, item.column, windows):
             origins = ()
@@ -235,7 +240,7 @@ def _projected(
 
 def _ordering(
     translator: Translator,
-    node: exp.Expression,
+    node: exp.Expr,
     items: list[Item],
     columns: list[Column],
     projected: list[Typed],
@@ -248,7 +253,7 @@ def _ordering(
     variables = {
         item.name.lower(): Column(item.name, typed.type, typed.sql, column.uses)
         for item, column, typed in zip(items, columns, projected, strict=True)
-        if item.name and item.node is not None
+        if item.name and item.column is None
     }
     for key in order.expressions:
         place = _place(translator, key.this, items)
@@ -270,7 +275,7 @@ def direction(key: exp.Ordered) -> str:
     return f"{' DESC' if key.args.get('desc') else ''} NULLS {nulls}"
 
 
-def _place(translator: Translator, node: exp.Expression, items: list[Item]) -> int | None:
+def _place(translator: Translator, node: exp.Expr, items: list[Item]) -> int | None:
     """Which output column an ORDER BY key means, counting from 0."""
     if isinstance(node, exp.Literal) and not node.is_string:
         place = int(node.name) if node.name.isdigit() else 0
@@ -288,7 +293,7 @@ def _place(translator: Translator, node: exp.Expression, items: list[Item]) -> i
     return next((at for at, item in enumerate(items) if item.node == node), None)
 
 
-def _limits(translator: Translator, node: exp.Expression) -> str:
+def _limits(translator: Translator, node: exp.Expr) -> str:
     sql = ""
     for clause, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
         found = node.args.get(clause)
@@ -307,14 +312,14 @@ def _limits(translator: Translator, node: exp.Expression) -> str:
     return sql
 
 
-def _modified(translator: Translator, node: exp.Expression, relation: Relation) -> Relation:
+def _modified(translator: Translator, node: exp.Expr, relation: Relation) -> Relation:
     """ORDER BY, LIMIT and OFFSET after a set operation, VALUES or a parenthesis."""
     if not any(node.args.get(clause) for clause in ("order", "limit", "offset")):
         return relation
     columns = [replace(column, sql=output(at)) for at, column in enumerate(relation.columns)]
     inside = Translator(translator.context, Scope([Source((), columns)], translator.scope.outer))
     inside.ctes = translator.ctes
-    items = [Item(None, column.name, column) for column in columns]
+    items = [Item(exp.Null(), column.name, column) for column in columns]
     projected = [Typed(column.sql, column.type) for column in columns]
     ordering = _ordering(inside, node, items, columns, projected)
     listed = ", ".join(column.sql for column in columns)
@@ -342,9 +347,9 @@ def _set_operation(translator: Translator, node: exp.SetOperation, *, correlated
         word += " ALL"
     sql = " ".join(
         (
-            _converted(translator, node, left, types),
+            _converted(left, types),
             word,
-            _converted(translator, node, right, types),
+            _converted(right, types),
         )
     )
     columns = [
@@ -357,22 +362,20 @@ def _set_operation(translator: Translator, node: exp.SetOperation, *, correlated
     return relation
 
 
-def _both(one: Column, other: Column, kind: object, word: str) -> tuple[object, ...]:
+def _both(one: Column, other: Column, kind: Type, word: str) -> tuple[Origin, ...]:
     """A filter on a union is one on each side; EXCEPT and INTERSECT are left alone."""
     if not word.startswith("UNION") or one.type != kind or other.type != kind:
         return ()
     return (*one.origins, *other.origins)
 
 
-def _converted(
-    translator: Translator, node: exp.Expression, relation: Relation, types: list[object]
-) -> str:
+def _converted(relation: Relation, types: list[Type]) -> str:
     """The relation in parentheses, its columns in the types wanted."""
     columns = relation.visible
     if [column.type for column in columns] == types:
         return f"({relation.sql})"
     cast = ", ".join(
-        f"{coerce(Typed(output(at), column.type), wanted)} AS {output(at)}"  # type: ignore[arg-type]
+        f"{coerce(Typed(output(at), column.type), wanted)} AS {output(at)}"
         for at, (column, wanted) in enumerate(zip(columns, types, strict=True))
     )
     return f"(SELECT {cast} FROM ({relation.sql}) AS s_)"

@@ -8,7 +8,16 @@ from sqlglot import exp
 
 from local.athena.sql import grammar, pruning
 from local.athena.sql.operators import condition
-from local.athena.sql.relations import Column, Relation, Scan, Scope, Source, aliased, scanned
+from local.athena.sql.relations import (
+    Column,
+    Relation,
+    Scan,
+    Scope,
+    Source,
+    Table,
+    aliased,
+    scanned,
+)
 from local.athena.sql.translator import Translator, Typed, View, translates
 from local.athena.sql.types import BIGINT, Type, quote
 
@@ -27,7 +36,7 @@ def sources(translator: Translator, node: exp.Select) -> str:
         return f" FROM {sql}"
 
 
-def source(translator: Translator, node: exp.Expression) -> str:
+def source(translator: Translator, node: exp.Expr) -> str:
     """One relation in FROM; it joins the scope under its names."""
     sample = node.args.get("sample")
     if isinstance(node, exp.Table) and isinstance(node.this, exp.Anonymous):
@@ -87,7 +96,7 @@ def _table(translator: Translator, node: exp.Table) -> str:
     return f"{scan.name} AS {name}"
 
 
-def _looked_up(translator: Translator, full: list[str], node: exp.Table) -> object:
+def _looked_up(translator: Translator, full: list[str], node: exp.Table) -> Table | View | Relation:
     try:
         found = translator.context.catalog.relation(*full)
     except LookupError as error:
@@ -121,7 +130,7 @@ def _view(translator: Translator, view: View, full: list[str], node: exp.Table) 
     return replace(relation, columns=named)
 
 
-def _derived(translator: Translator, node: exp.Expression) -> str:
+def _derived(translator: Translator, node: exp.Expr) -> str:
     from local.athena.sql.queries import query
 
     outer = translator.scope.outer
@@ -144,9 +153,7 @@ def _lateral(translator: Translator, node: exp.Lateral) -> str:
     return "LATERAL " + _put(translator, relation, (alias.name.lower(),) if alias else (), node)
 
 
-def _put(
-    translator: Translator, relation: Relation, names: tuple[str, ...], node: exp.Expression
-) -> str:
+def _put(translator: Translator, relation: Relation, names: tuple[str, ...], node: exp.Expr) -> str:
     alias = translator.context.fresh("r")
     translator.touched |= relation.required
     _add(translator, names, aliased(relation, alias), node)
@@ -154,7 +161,7 @@ def _put(
 
 
 def _add(
-    translator: Translator, names: tuple[str, ...], columns: list[Column], node: exp.Expression
+    translator: Translator, names: tuple[str, ...], columns: list[Column], node: exp.Expr
 ) -> None:
     alias = node.args.get("alias")
     listed = [column.name for column in alias.columns] if alias is not None else []
@@ -199,7 +206,7 @@ def _unnest(translator: Translator, node: exp.Unnest) -> str:
     if offset:
         labels.append(offset.name if isinstance(offset, exp.Identifier) else "ordinality")
     if labels and len(labels) != len(columns):
-        message = f"Column alias list has {len(labels)} entries but '{alias.name}' has "
+        message = f"Column alias list has {len(labels)} entries but '{node.alias}' has "
         translator.fail(
             "MISMATCHED_COLUMN_ALIASES", f"{message}{len(columns)} columns available", node
         )

@@ -10,7 +10,7 @@ from local.athena.sql.translator import Translator, Typed, translates
 from local.athena.sql.types import BOOLEAN, common, row
 
 
-def nested(translator: Translator, node: exp.Expression) -> Relation:
+def nested(translator: Translator, node: exp.Expr) -> Relation:
     """A query that may refer to the columns around it."""
     from local.athena.sql.queries import query
 
@@ -53,7 +53,7 @@ def quantified(translator: Translator, node: exp.Binary, symbol: str) -> Typed:
 
 
 def _matched(
-    translator: Translator, node: exp.Expression, value: Typed, relation: Relation, word: str
+    translator: Translator, node: exp.Expr, value: Typed, relation: Relation, word: str
 ) -> str:
     columns = relation.visible
     if value.type.name == "row" and len(columns) == len(value.type.arguments):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import NoReturn, Protocol, TypeVar
 
 from sqlglot import exp
@@ -67,12 +68,12 @@ class Context:
         return f"{stem}{self.counter}"
 
 
-N = TypeVar("N", bound=exp.Expression)
+N = TypeVar("N", bound=exp.Expr)
 Handler = Callable[["Translator", N], Typed]
-HANDLERS: dict[type[exp.Expression], Handler[exp.Expression]] = {}
+HANDLERS: dict[type[exp.Expr], Handler[exp.Expr]] = {}
 
 
-def translates(*kinds: type[exp.Expression]) -> Callable[[Handler[N]], Handler[N]]:
+def translates(*kinds: type[exp.Expr]) -> Callable[[Handler[N]], Handler[N]]:
     """Register how a kind of expression is translated."""
 
     def register(handler: Handler[N]) -> Handler[N]:
@@ -91,18 +92,18 @@ class Translator:
         self.scope = scope or Scope()
         self.touched: set[Use] = set()
         self.ctes: dict[str, Callable[[], Relation]] = {}
-        self.groups: list[exp.Expression] | None = None
+        self.groups: list[exp.Expr] | None = None
         self.inside_aggregate = False
         self._origin_of: Scan | None = None
 
-    def expression(self, node: exp.Expression) -> Typed:
+    def expression(self, node: exp.Expr) -> Typed:
         """The translation of an expression in this scope."""
         if self.groups is not None and node in self.groups and not self.inside_aggregate:
             with self.unchecked():
                 return self._handle(node)
         return self._handle(node)
 
-    def _handle(self, node: exp.Expression) -> Typed:
+    def _handle(self, node: exp.Expr) -> Typed:
         handler = HANDLERS.get(type(node))
         if handler is None:
             self.unsupported(node, type(node).__name__)
@@ -146,7 +147,7 @@ class Translator:
         finally:
             self.scope.variables = before
 
-    def origins(self, node: exp.Expression) -> tuple[Origin, ...]:
+    def origins(self, node: exp.Expr) -> tuple[Origin, ...]:
         """What an expression is in terms of the partition columns of each scan that alone
         determines it; nothing when it is not determined by partition columns."""
         from local.athena.sql.names import referenced
@@ -160,7 +161,7 @@ class Translator:
         shared = [s for s in scans if all(s in [o.scan for o in c.origins] for c in found[1:])]
         return tuple(Origin(scan, self._as_of(scan, node)) for scan in shared)
 
-    def _as_of(self, scan: Scan, node: exp.Expression) -> str:
+    def _as_of(self, scan: Scan, node: exp.Expr) -> str:
         before, self._origin_of = self._origin_of, scan
         try:
             with self.unchecked():
@@ -168,24 +169,23 @@ class Translator:
         finally:
             self._origin_of = before
 
-    def fail(self, code: str, message: str, node: exp.Expression) -> NoReturn:
+    def fail(self, code: str, message: str, node: exp.Expr) -> NoReturn:
         line, column = grammar.where(self.context.text, node)
         raise QueryFailed(code, message, line=line, column=column)
 
-    def unsupported(self, node: exp.Expression, what: str) -> NoReturn:
+    def unsupported(self, node: exp.Expr, what: str) -> NoReturn:
         self.fail("NOT_SUPPORTED", f"{what} is not supported by the local Athena", node)
 
 
-OPAQUE: tuple[type[exp.Expression], ...] = (exp.Query, exp.Window, exp.Lambda, exp.Filter)
+OPAQUE: tuple[type[exp.Expr], ...] = (exp.Query, exp.Window, exp.Lambda, exp.Filter)
 RANDOM = re.compile(r"^(rand|random|uuid|shuffle)$", re.IGNORECASE)
 
 
-def _is_random(node: exp.Expression) -> bool:
+def _is_random(node: exp.Expr) -> bool:
     return any(RANDOM.match(call.name) for call in node.find_all(exp.Anonymous))
 
 
 def load() -> None:
     """Make every handler known; they register themselves when their modules are imported."""
-    from local.athena.sql import convert, functions, literals, names, operators, sources, subqueries
-
-    assert all((convert, functions, literals, names, operators, sources, subqueries))
+    for name in ("convert", "functions", "literals", "names", "operators", "sources", "subqueries"):
+        import_module(f"local.athena.sql.{name}")

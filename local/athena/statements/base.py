@@ -83,7 +83,7 @@ class Session:
             )
         return table.view() if table.is_view else table
 
-    def translate(self, text: str, tree: exp.Expression) -> tuple[Relation, Plan]:
+    def translate(self, text: str, tree: exp.Expr) -> tuple[Relation, Plan]:
         """A query as DuckDB's SQL with the files it reads; BytesExceeded if that is too much."""
         context = Context(self, self.database, text, self.now)
         relation = query(Translator(context), grammar.substituted(tree.copy(), self.parameters))

@@ -18,7 +18,7 @@ class Select:
     """A query; its result is a CSV file."""
 
     text: str
-    tree: exp.Expression
+    tree: exp.Expr
     kind: str = DML
     substatement: str = "SELECT"
 

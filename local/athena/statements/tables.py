@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from local.athena.catalog.partitions import default_location, folder
 from local.athena.catalog.tables import GlueTable, table_input
-from local.athena.errors import QueryFailed
+from local.athena.errors import InvalidRequest, QueryFailed
 from local.athena.lake.objects import address, hidden
 from local.athena.sql.types import parse
 from local.athena.statements.base import DDL, Outcome, Session, text_outcome, text_output
@@ -187,24 +187,27 @@ def _clause(words: Words, clauses: TableClauses) -> None:
             clauses.serde = words.properties()
     elif words.take("ROW", "FORMAT", "DELIMITED"):
         _delimited(words, clauses)
-    elif words.take("STORED", "AS", "INPUTFORMAT"):
-        reader = words.string()
-        words.need("OUTPUTFORMAT")
-        clauses.formats = (reader, words.string())
     elif words.take("STORED", "AS"):
-        name = words.name().upper()
-        form = FORMATS.get(name)
-        if form not in LAYOUTS:
-            raise QueryFailed(
-                "NOT_SUPPORTED", f"STORED AS {name} is not supported by the local Athena"
-            )
-        clauses.form = form
+        _stored(words, clauses)
     elif words.take("LOCATION"):
         clauses.location = words.string()
     elif words.take("TBLPROPERTIES"):
         clauses.properties = words.properties()
     else:
         raise words.unexpected()
+
+
+def _stored(words: Words, clauses: TableClauses) -> None:
+    if words.take("INPUTFORMAT"):
+        reader = words.string()
+        words.need("OUTPUTFORMAT")
+        clauses.formats = (reader, words.string())
+        return
+    name = words.name().upper()
+    form = FORMATS.get(name)
+    if form not in LAYOUTS:
+        raise InvalidRequest(f"STORED AS {name} is not supported by the local Athena")
+    clauses.form = form
 
 
 def _delimited(words: Words, clauses: TableClauses) -> None:

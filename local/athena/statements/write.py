@@ -107,7 +107,7 @@ class CreateTableAs:
 
     text: str
     names: list[str]
-    tree: exp.Expression
+    tree: exp.Expr
     options: Options = field(default_factory=dict)
     with_data: bool = True
     if_not_exists: bool = False
@@ -239,7 +239,7 @@ class Insert:
     text: str
     names: list[str]
     columns: list[str]
-    tree: exp.Expression
+    tree: exp.Expr
     kind: str = DML
     substatement: str = "INSERT"
 
@@ -319,10 +319,9 @@ class Insert:
 
     def _mismatch(self, table: GlueTable, given: list[Column], wanted: list[str]) -> None:
         types = {known.name: str(known.type) for known in table.fields}
-        message = (
-            f"Insert query has mismatched column types: Table: [{', '.join(types[n] for n in wanted)}], "
-            f"Query: [{', '.join(str(column.type) for column in given)}]"
-        )
+        theirs = ", ".join(types.get(name, name) for name in wanted)
+        ours = ", ".join(str(column.type) for column in given)
+        message = f"Insert query has mismatched column types: Table: [{theirs}], Query: [{ours}]"
         raise QueryFailed("TYPE_MISMATCH", message, line=1, column=1)
 
     def output(self, location: str, query_id: str) -> str:
@@ -348,7 +347,7 @@ class Unload:
 
     text: str
     target: str
-    tree: exp.Expression
+    tree: exp.Expr
     options: Options
     kind: str = DML
     substatement: str = "UNLOAD"

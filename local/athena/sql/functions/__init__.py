@@ -6,9 +6,11 @@ FUNCTION_NOT_FOUND, as Athena does for a name it does not know either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NoReturn
 
 from sqlglot import exp
 
@@ -18,8 +20,6 @@ from local.athena.sql.names import named
 from local.athena.sql.operators import condition
 from local.athena.sql.translator import Translator, Typed, translates
 from local.athena.sql.types import Type
-
-DISTINCT_FREE = {"count", "approx_distinct"}
 
 
 @cache
@@ -66,24 +66,28 @@ class Call:
     """One call: its arguments, the signature it means, and what surrounds an aggregate."""
 
     translator: Translator
-    node: exp.Expression
+    node: exp.Expr
     name: str
-    nodes: list[exp.Expression]
+    nodes: list[exp.Expr]
+    modifiers: Modifiers
     arguments: list[Typed | None] = field(default_factory=list)
     binding: Binding = field(default_factory=Binding)
-    signature: Signature | None = None
-    modifiers: Modifiers | None = None
+    signature: Signature = field(init=False)
+
+    def argument(self, at: int) -> Typed:
+        """An argument that is a value, converted to what the signature wants."""
+        return self.arguments[at] or self.mismatch()
 
     def sql(self, at: int) -> str:
-        """An argument, converted to what the signature wants."""
-        argument = self.arguments[at]
-        assert argument is not None, "a lambda has no value"
-        return argument.sql
+        return self.argument(at).sql
 
     def type(self, at: int) -> Type:
-        argument = self.arguments[at]
-        assert argument is not None
-        return argument.type
+        return self.argument(at).type
+
+    @property
+    def result(self) -> Type:
+        """What the signature gives, its variables filled in."""
+        return self.binding.type(self.signature.result)
 
     def literal(self, at: int) -> str | None:
         """An argument's text if it is a constant, else None."""
@@ -97,24 +101,14 @@ class Call:
             self.translator.unsupported(self.nodes[at], f"{self.name} with {what} not constant")
         return found
 
-    def body(self, at: int, values: Sequence[str]) -> str:
-        """A lambda applied to SQL values, written out in place."""
-        node, inputs, _ = self.function(at)
-        names = [parameter.name.lower() for parameter in node.expressions]
-        pairs = zip(names, inputs, values, strict=True)
-        variables = {name: named(name, kind, sql) for name, kind, sql in pairs}
-        with self.translator.with_variables(variables):
-            return self.translator.expression(node.this).sql
-
     def function(self, at: int) -> tuple[exp.Lambda, list[Type], Type | None]:
         """A lambda argument with the types of its parameters."""
-        assert self.signature is not None
         node, parameter = self.nodes[at], self.signature.parameter(at)
         if not isinstance(node, exp.Lambda) or len(node.expressions) != len(parameter.inputs):
             self.mismatch()
         return node, [self.binding.type(kind) for kind in parameter.inputs], parameter.result
 
-    def mismatch(self) -> None:
+    def mismatch(self) -> NoReturn:
         forms = ", ".join(entry.spelled for entry in library()[self.name])
         given = ", ".join(str(a.type) if a else "<function>" for a in self.arguments)
         message = f"Unexpected parameters ({given}) for function {self.name}. Expected: {forms}"
@@ -150,46 +144,58 @@ def anonymous(translator: Translator, node: exp.Anonymous) -> Typed:
 
 def call(
     translator: Translator,
-    node: exp.Expression,
+    node: exp.Expr,
     name: str,
-    nodes: list[exp.Expression],
-    *,
-    where: str = "",
-    over: str = "",
-    nulls: str = "",
-    order: exp.Order | None = None,
+    nodes: list[exp.Expr],
+    around: Around | None = None,
 ) -> Typed:
     """Translate a call of the function `name`."""
+    around = around or Around()
     forms = library().get(name)
     if forms is None:
         translator.fail("FUNCTION_NOT_FOUND", f"Function '{name}' not registered", node)
-    if forms[0].window and not over:
+    _check_place(translator, node, name, forms[0], around)
+    distinct, nodes, order = _unwrapped(nodes, around.order)
+    with translator.unchecked() if forms[0].aggregate and not around.over else nullcontext():
+        keys = _order(translator, order)
+        modifiers = Modifiers(distinct, keys, around.where, around.over, around.nulls)
+        made = Call(translator, node, name, nodes, modifiers)
+        _bind(made, forms)
+        return _rendered(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a call: FILTER, OVER, IGNORE NULLS, WITHIN GROUP."""
+
+    where: str = ""
+    over: str = ""
+    nulls: str = ""
+    order: exp.Order | None = None
+
+
+def _check_place(
+    translator: Translator, node: exp.Expr, name: str, form: Signature, around: Around
+) -> None:
+    """Whether a function of this kind may be called here."""
+    if form.window and not around.over:
         translator.fail("MISSING_OVER", f"Window function {name}() requires an OVER clause", node)
-    if (where or over) and not (forms[0].aggregate or forms[0].window):
+    if (around.where or around.over) and not (form.aggregate or form.window):
         message = f"{name} is neither an aggregate nor a window function"
         translator.fail("FUNCTION_NOT_AGGREGATE", message, node)
-    distinct, nodes, order = _unwrapped(nodes, order)
-    made = Call(translator, node, name, nodes)
-    if forms[0].aggregate:
-        if translator.inside_aggregate and translator.groups is not None and not over:
-            message = f"Cannot nest aggregations inside aggregation '{name}'"
-            translator.fail("NESTED_AGGREGATION", message, node)
-        if translator.groups is None and not over:
-            message = f"{name} cannot be used here: aggregations belong in SELECT, HAVING, ORDER BY"
-            translator.fail("EXPRESSION_NOT_SCALAR", message, node)
-    if forms[0].aggregate and not over:
-        with translator.unchecked():
-            _bind(made, forms)
-            made.modifiers = Modifiers(distinct, _order(translator, order), where, over, nulls)
-            return _rendered(made)
-    _bind(made, forms)
-    made.modifiers = Modifiers(distinct, _order(translator, order), where, over, nulls)
-    return _rendered(made)
+    if not form.aggregate or around.over:
+        return
+    if translator.groups is None:
+        message = f"{name} cannot be used here: aggregations belong in SELECT, HAVING, ORDER BY"
+        translator.fail("EXPRESSION_NOT_SCALAR", message, node)
+    if translator.inside_aggregate:
+        message = f"Cannot nest aggregations inside aggregation '{name}'"
+        translator.fail("NESTED_AGGREGATION", message, node)
 
 
 def _unwrapped(
-    nodes: list[exp.Expression], order: exp.Order | None
-) -> tuple[bool, list[exp.Expression], exp.Order | None]:
+    nodes: list[exp.Expr], order: exp.Order | None
+) -> tuple[bool, list[exp.Expr], exp.Order | None]:
     """`count(DISTINCT x)`, `array_agg(x ORDER BY y)` and `count(*)` as sqlglot has them."""
     distinct = False
     if nodes and isinstance(nodes[-1], exp.Order):
@@ -217,7 +223,7 @@ def _bind(made: Call, forms: list[Signature]) -> None:
         None if isinstance(node, exp.Lambda) else made.translator.expression(node)
         for node in made.nodes
     ]
-    made.arguments = values  # type: ignore[assignment]
+    made.arguments = values
     fitting: list[tuple[int, Signature, Binding]] = []
     for entry in forms:
         binding = Binding()
@@ -236,16 +242,15 @@ def _fits(entry: Signature, values: list[Typed | None], binding: Binding) -> boo
         parameter = entry.parameter(at)
         if parameter.is_lambda != (value is None):
             return False
-        if value is not None and parameter.type is not None:
-            if not binding.bind(parameter.type, value.type):
-                return False
+        if value is None or parameter.type is None:
+            continue
+        if not binding.bind(parameter.type, value.type):
+            return False
     return True
 
 
 def _converted(made: Call, at: int, value: Typed) -> Typed:
-    assert made.signature is not None
-    wanted = made.signature.parameter(at).type
-    assert wanted is not None
+    wanted = made.signature.parameter(at).type or value.type
     target = made.binding.type(wanted, value.type)
     if value.type.name == "unknown" and target.name == "unknown":
         return value
@@ -254,15 +259,12 @@ def _converted(made: Call, at: int, value: Typed) -> Typed:
 
 def _rendered(made: Call) -> Typed:
     entry = made.signature
-    assert entry is not None
     if callable(entry.template):
         return entry.template(made)
     arguments = [_argument(made, at) for at in range(len(made.nodes))]
-    result = made.binding.type(entry.result)
     if entry.aggregate or entry.window:
-        assert made.modifiers is not None
-        return Typed(made.modifiers.around(entry.template, arguments), result)
-    return Typed(entry.template.format(*arguments, all=", ".join(arguments)), result)
+        return Typed(made.modifiers.around(entry.template, arguments), made.result)
+    return Typed(entry.template.format(*arguments, all=", ".join(arguments)), made.result)
 
 
 def _argument(made: Call, at: int) -> str:
@@ -300,7 +302,7 @@ def window(translator: Translator, node: exp.Window) -> Typed:
     return _surrounded(translator, node.this, over=over(translator, node))
 
 
-def _surrounded(translator: Translator, node: exp.Expression, over: str) -> Typed:
+def _surrounded(translator: Translator, node: exp.Expr, over: str) -> Typed:
     """Peel FILTER, WITHIN GROUP and IGNORE NULLS off a call."""
     where, nulls, order = "", "", None
     while not isinstance(node, exp.Anonymous):
@@ -314,31 +316,23 @@ def _surrounded(translator: Translator, node: exp.Expression, over: str) -> Type
         elif not isinstance(node, exp.RespectNulls):
             translator.unsupported(node, f"{type(node).__name__} OVER")
         node = node.this
-    return call(
-        translator,
-        node,
-        node.name.lower(),
-        list(node.expressions),
-        where=where,
-        over=over,
-        nulls=nulls,
-        order=order,
-    )
+    around = Around(where, over, nulls, order)
+    return call(translator, node, node.name.lower(), list(node.expressions), around)
 
 
 def special(
-    kind: type[exp.Expression], arguments: Callable[[exp.Expression], tuple[str, list[object]]]
+    kind: type[exp.Expr], arguments: Callable[[exp.Expr], tuple[str, list[object]]]
 ) -> None:
     """Translate a form with a syntax of its own as a call of a function."""
 
     @translates(kind)
-    def handler(translator: Translator, node: exp.Expression) -> Typed:
+    def handler(translator: Translator, node: exp.Expr) -> Typed:
         name, given = arguments(node)
-        nodes = [item for item in given if isinstance(item, exp.Expression)]
+        nodes = [item for item in given if isinstance(item, exp.Expr)]
         return call(translator, node, name, nodes)
 
 
-def _trim(node: exp.Expression) -> tuple[str, list[object]]:
+def _trim(node: exp.Expr) -> tuple[str, list[object]]:
     side = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get((node.args.get("position") or "").upper())
     return side or "trim", [node.this, node.args.get("expression")]
 

@@ -16,14 +16,12 @@ from local.athena.sql.types import BIGINT, array, decimal, map_of
 
 def _sum_decimal(call: Call) -> Typed:
     kind = decimal(38, call.type(0).scale)
-    assert call.modifiers is not None
     return Typed(call.modifiers.around("sum({0})", [call.sql(0)]), kind)
 
 
 def _avg_decimal(call: Call) -> Typed:
     """Rounded half up to the scale of what is averaged."""
     kind = call.type(0)
-    assert call.modifiers is not None
     total = call.modifiers.around("sum({0})", [call.sql(0)])
     count = call.modifiers.around("count({0})", [call.sql(0)])
     mean = f"trino_divide({unscaled(total, kind.scale)}, CAST({count} AS HUGEINT))"
@@ -32,7 +30,6 @@ def _avg_decimal(call: Call) -> Typed:
 
 def _percentile(call: Call) -> Typed:
     """A value that is there, at the rank; of several ranks, an array."""
-    assert call.modifiers is not None
     sql = call.modifiers.around("quantile_disc({0}, {1})", [call.sql(0), call.sql(1)])
     kind = call.type(0)
     return Typed(sql, array(kind) if call.type(1).name == "array" else kind)
@@ -41,23 +38,20 @@ def _percentile(call: Call) -> Typed:
 def _listagg(call: Call) -> Typed:
     from local.athena.sql.types import VARCHAR
 
-    assert call.modifiers is not None
     separator = call.sql(1) if len(call.nodes) == 2 else "''"
     return Typed(call.modifiers.around("string_agg({0}, {1})", [call.sql(0), separator]), VARCHAR)
 
 
 def _map_agg(call: Call) -> Typed:
     """The first value of each key."""
-    assert call.modifiers is not None
     made = call.modifiers
     keys = made.around("list({0})", [call.sql(0)])
     values = made.around("list({0})", [call.sql(1)])
-    kind = call.binding.type(call.signature.result)  # type: ignore[union-attr]
+    kind = call.result
     return Typed(f"trino_first_keys({keys}, {values})", kind)
 
 
 def _histogram(call: Call) -> Typed:
-    assert call.modifiers is not None
     kind = map_of(call.type(0), BIGINT)
     return Typed(
         f"CAST({call.modifiers.around('histogram({0})', [call.sql(0)])} AS {kind.duckdb})", kind

@@ -5,58 +5,58 @@ https://trino.io/docs/current/functions/array.html, map.html, lambda.html
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from local.athena.sql.convert import convert
 from local.athena.sql.functions import Call
-from local.athena.sql.functions.signatures import Template
+from local.athena.sql.functions.signatures import Maker, Template
+from local.athena.sql.names import named
 from local.athena.sql.rendering import as_varchar
 from local.athena.sql.translator import Typed
-from local.athena.sql.types import BIGINT, DATE, UNKNOWN, VARCHAR, array, map_of, quote
+from local.athena.sql.types import DATE, VARCHAR, Type, array, map_of, quote
+
+STATE = Type("S")
 
 
 def _reduce(call: Call) -> Typed:
     """reduce(a, start, step, finish): the state may be wider than what it starts with."""
-    items = call.sql(0)
-    start = call.arguments[1]
-    assert start is not None
+    start = call.argument(1)
     step, inputs, _ = call.function(2)
     names = [parameter.name.lower() for parameter in step.expressions]
     fresh = [call.translator.context.fresh("v") for _ in names]
-    for _ in range(2):
-        body = _with(call, step.this, names, inputs, fresh)
-        call.binding.bind(call.signature.parameter(1).type, body.type)  # type: ignore[union-attr, arg-type]
-        inputs = call.function(2)[1]
+    body = applied(call, step.this, names, inputs, fresh)
+    if call.binding.bind(STATE, body.type) and call.binding.type(STATE) != inputs[0]:
+        _, inputs, _ = call.function(2)
+        body = applied(call, step.this, names, inputs, fresh)
     state = inputs[0]
     initial = convert(start.sql, start.type, state)
     folded = convert(body.sql, body.type, state)
-    sql = f"list_reduce({items}, LAMBDA {', '.join(fresh)}: {folded}, {initial})"
+    sql = f"list_reduce({call.sql(0)}, LAMBDA {', '.join(fresh)}: {folded}, {initial})"
     finish, _, _ = call.function(3)
-    name = finish.expressions[0].name.lower()
-    return _with(call, finish.this, [name], [state], [f"({sql})"])
+    return applied(call, finish.this, [finish.expressions[0].name.lower()], [state], [f"({sql})"])
 
 
-def _with(
-    call: Call, node: object, names: list[str], kinds: list[object], sqls: list[str]
+def applied(
+    call: Call, node: exp.Expr, names: list[str], kinds: list[Type], values: list[str]
 ) -> Typed:
-    from local.athena.sql.names import named
+    """The body of a lambda with SQL values for its parameters."""
+    given = zip(names, kinds, values, strict=True)
+    with call.translator.with_variables({n: named(n, kind, sql) for n, kind, sql in given}):
+        return call.translator.expression(node)
 
-    variables = {n: named(n, k, s) for n, k, s in zip(names, kinds, sqls, strict=True)}  # type: ignore[arg-type]
-    with call.translator.with_variables(variables):
-        return call.translator.expression(node)  # type: ignore[arg-type]
 
-
-def _lambda_over_entries(shape: str) -> object:
+def _lambda_over_entries(shape: str) -> Maker:
     """map_filter, transform_keys, transform_values: a lambda of key and value."""
 
     def make(call: Call) -> Typed:
         node, kinds, result = call.function(1)
         names = [parameter.name.lower() for parameter in node.expressions]
-        body = _with(call, node.this, names, kinds, ["e_.key", "e_.value"])
-        assert result is not None
-        call.binding.bind(result, body.type)
+        body = applied(call, node.this, names, kinds, ["e_.key", "e_.value"])
+        call.binding.bind(result or body.type, body.type)
         made = f"list_transform(map_entries({call.sql(0)}), LAMBDA e_: {body.sql})"
         sql = shape.format(map=call.sql(0), made=made, body=body.sql)
         whole = f"CASE WHEN {call.sql(0)} IS NULL THEN NULL ELSE {sql} END"
-        return Typed(whole, call.binding.type(call.signature.result))  # type: ignore[union-attr]
+        return Typed(whole, call.binding.type(call.signature.result))
 
     return make
 
@@ -65,7 +65,7 @@ def _zip_with(call: Call) -> Typed:
     node, kinds, _ = call.function(2)
     one, other = call.sql(0), call.sql(1)
     names = [parameter.name.lower() for parameter in node.expressions]
-    body = _with(call, node.this, names, kinds, [f"({one})[i_]", f"({other})[i_]"])
+    body = applied(call, node.this, names, kinds, [f"({one})[i_]", f"({other})[i_]"])
     steps = f"generate_series(1, greatest(len({one}), len({other})))"
     return Typed(f"list_transform({steps}, LAMBDA i_: {body.sql})", array(body.type))
 
@@ -111,13 +111,14 @@ def _from_entries(call: Call) -> Typed:
 
 def _dates(call: Call) -> Typed:
     step = call.sql(2) if len(call.nodes) == 3 else "INTERVAL 1 DAY"
-    series = f"generate_series(CAST({call.sql(0)} AS TIMESTAMP), CAST({call.sql(1)} AS TIMESTAMP), {step})"
+    first, last = (f"CAST({call.sql(at)} AS TIMESTAMP)" for at in (0, 1))
+    series = f"generate_series({first}, {last}, {step})"
     if call.type(0) == DATE:
         return Typed(f"list_transform({series}, LAMBDA e_: CAST(e_ AS DATE))", array(DATE))
     return Typed(series, array(call.type(0)))
 
 
-def _unsupported(what: str) -> object:
+def _unsupported(what: str) -> Maker:
     return lambda call: call.translator.unsupported(call.node, what)
 
 
@@ -187,7 +188,7 @@ TABLE: dict[str, Template] = {
     "trim_array(array(E), bigint) -> array(E)": "list_slice({0}, 1, len({0}) - {1})",
     "zip(ANY...) -> unknown": _zip,
     "zip_with(array(A), array(B), fn(A,B;R)) -> array(R)": _zip_with,
-    "map() -> map(unknown, unknown)": lambda call: Typed("MAP {}", map_of(UNKNOWN, UNKNOWN)),
+    "map() -> map(unknown, unknown)": "MAP {{}}",
     "map(array(K), array(V)) -> map(K, V)": "map({0}, {1})",
     "map_from_entries(array(row(K, V))) -> map(K, V)": lambda call: _from_entries(call),
     "map_keys(map(K, V)) -> array(K)": "map_keys({0})",
@@ -201,5 +202,3 @@ TABLE: dict[str, Template] = {
     "transform_keys(map(K, V), fn(K,V;R)) -> map(R, V)": _lambda_over_entries(LAMBDA_KEYS),
     "transform_values(map(K, V), fn(K,V;R)) -> map(K, R)": _lambda_over_entries(LAMBDA_VALUES),
 }
-
-__all__ = ["BIGINT", "TABLE"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from local.athena.sql.convert import unify
 from local.athena.sql.functions import Call
+from local.athena.sql.functions.signatures import Maker, Template
 from local.athena.sql.literals import row_of, string
 from local.athena.sql.translator import Typed
-from local.athena.sql.types import VARCHAR
+from local.athena.sql.types import BIGINT, VARCHAR
 
 
 def _typeof(call: Call) -> Typed:
@@ -14,34 +15,33 @@ def _typeof(call: Call) -> Typed:
 
 
 def _nullif(call: Call) -> Typed:
-    first, second = call.arguments
-    assert first is not None
-    assert second is not None
+    first, second = call.argument(0), call.argument(1)
     _, (one, other) = unify(call.translator, [first, second], call.node, "Types are not comparable")
     return Typed(f"CASE WHEN {one} = {other} THEN NULL ELSE {first.sql} END", first.type)
 
 
 def _row(call: Call) -> Typed:
-    return row_of([argument for argument in call.arguments if argument is not None])
+    return row_of([call.argument(at) for at in range(len(call.nodes))])
 
 
-def _extreme(function: str) -> object:
+def _extreme(function: str) -> Maker:
     """greatest and least are null when anything is; DuckDB's skip nulls."""
 
     def make(call: Call) -> Typed:
         values = [call.sql(at) for at in range(len(call.nodes))]
         nulls = " OR ".join(f"{value} IS NULL" for value in values)
         sql = f"CASE WHEN {nulls} THEN NULL ELSE {function}({', '.join(values)}) END"
-        return Typed(sql, call.binding.type(call.signature.result))  # type: ignore[union-attr]
+        return Typed(sql, call.binding.type(call.signature.result))
 
     return make
 
 
-def _session(value: str) -> object:
-    return lambda call: Typed(string(value).sql, VARCHAR)
+def _grouping(call: Call) -> Typed:
+    listed = ", ".join(call.sql(at) for at in range(len(call.nodes)))
+    return Typed(f"CAST(grouping({listed}) AS BIGINT)", BIGINT)
 
 
-TABLE = {
+TABLE: dict[str, Template] = {
     "coalesce(T...) -> T": "coalesce({all})",
     "nullif(A, B) -> A": _nullif,
     "try(T) -> T": "TRY({0})",
@@ -49,18 +49,11 @@ TABLE = {
     "greatest(T...) -> T": _extreme("greatest"),
     "least(T...) -> T": _extreme("least"),
     "row(ANY...) -> unknown": _row,
-    "current_user() -> varchar": _session("headrace"),
-    "current_catalog() -> varchar": _session("awsdatacatalog"),
+    "current_user() -> varchar": "'headrace'",
+    "current_catalog() -> varchar": "'awsdatacatalog'",
     "current_schema() -> varchar": lambda call: Typed(
         string(call.translator.context.database or "").sql, VARCHAR
     ),
     "fail(varchar) -> unknown": "error({0})",
-    "grouping(ANY...) -> bigint": lambda call: _grouping(call),
+    "grouping(ANY...) -> bigint": _grouping,
 }
-
-
-def _grouping(call: Call) -> Typed:
-    from local.athena.sql.types import BIGINT
-
-    listed = ", ".join(call.sql(at) for at in range(len(call.nodes)))
-    return Typed(f"CAST(grouping({listed}) AS BIGINT)", BIGINT)

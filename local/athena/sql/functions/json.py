@@ -73,7 +73,7 @@ def _array_contains(call: Call) -> Typed:
     return Typed(f"list_contains({items}, to_json({call.sql(1)}))", BOOLEAN)
 
 
-def _both(template: str, handler: object) -> dict[str, object]:
+def _both(template: str, handler: Template) -> dict[str, Template]:
     return {template.replace("J", kind): handler for kind in ("varchar", "json")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from local.athena.sql.functions import Call
-from local.athena.sql.functions.signatures import Template
+from local.athena.sql.functions.signatures import Maker, Template
 from local.athena.sql.operators import arithmetic
 from local.athena.sql.translator import Typed
 from local.athena.sql.types import decimal
@@ -26,7 +26,7 @@ def _round_decimal(call: Call) -> Typed:
     return Typed(f"CAST(round({call.sql(0)}, {digits}) AS {result.duckdb})", result)
 
 
-def _whole(function: str) -> object:
+def _whole(function: str) -> Maker:
     """ceil and floor of a decimal have no fraction."""
 
     def make(call: Call) -> Typed:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.athena.sql.types import FLOATS, INTEGERS, UNKNOWN, Type, common, parse
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from local.athena.sql.functions import Call
     from local.athena.sql.translator import Typed
 
-Template = Any
+Maker = Callable[["Call"], "Typed"]
+Template = str | Maker
 SHAPE = re.compile(r"^(\w+)\((.*)\)\s*->\s*(.+)$")
 VARIABLE = re.compile(r"^[A-Z]\w*$")
 ANY = "ANY"
@@ -51,7 +52,7 @@ class Signature:
     name: str
     parameters: tuple[Parameter, ...]
     result: Type
-    template: str | Callable[[Call], Typed]
+    template: Template
     spelled: str
     repeats: bool = False
     aggregate: bool = False
@@ -95,7 +96,7 @@ def kind(spelled: str) -> Type:
 
 def signature(
     spelled: str,
-    template: str | Callable[[Call], Typed],
+    template: Template,
     *,
     aggregate: bool = False,
     window: bool = False,

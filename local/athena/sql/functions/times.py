@@ -7,19 +7,19 @@ type while it is known, so fields and truncation follow the local clock.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlglot import exp
 
 from local.athena.sql.convert import convert, local
 from local.athena.sql.functions import Call
-from local.athena.sql.functions.signatures import Template
+from local.athena.sql.functions.signatures import Maker, Template
 from local.athena.sql.rendering import as_text
 from local.athena.sql.translator import Translator, Typed
 from local.athena.sql.types import (
     BIGINT,
     DATE,
-    INTERVAL,
     VARCHAR,
     Type,
     text,
@@ -83,7 +83,7 @@ def _moment(call: Call, at: int) -> Typed:
     return Typed(call.sql(at), call.type(at))
 
 
-def _field(name: str) -> object:
+def _field(name: str) -> Maker:
     def make(call: Call) -> Typed:
         value = _moment(call, 0)
         if FIELDS[name] == "millisecond":
@@ -154,9 +154,9 @@ def joda(call: Call, at: int) -> str:
     return "".join(pieces)
 
 
-def _shown(read: object) -> object:
+def _shown(read: Callable[[Call, int], str]) -> Maker:
     def make(call: Call) -> Typed:
-        pattern = read(call, 1)  # type: ignore[operator]
+        pattern = read(call, 1)
         return Typed(f"strftime({clock(_moment(call, 0))}, {text(pattern)})", VARCHAR)
 
     return make
@@ -216,16 +216,15 @@ def _from_iso8601(call: Call) -> Typed:
 INSTANT_ONLY = {"to_unixtime", "date_diff", "at_timezone", "min", "max", "count"}
 
 
-def in_zone(
-    translator: Translator, node: exp.Expression, value: Typed, zone: exp.Expression
-) -> Typed:
+def in_zone(translator: Translator, node: exp.Expr, value: Typed, zone: exp.Expr) -> Typed:
     """AT TIME ZONE: the same instant, shown elsewhere."""
     if not isinstance(zone, exp.Literal) or not zone.is_string:
         translator.unsupported(node, "AT TIME ZONE with a zone that is not constant")
     if value.type.name == "timestamp":
         value = Typed(f"({value.sql} AT TIME ZONE 'UTC')", _same_digits(value))
     if value.type.name != "timestamp with time zone":
-        message = f"Type of value must be a time or timestamp with or without time zone (actual {value.type})"
+        message = "Type of value must be a time or timestamp with or without time zone "
+        message += f"(actual {value.type})"
         translator.fail("TYPE_MISMATCH", message, node)
     name = zone_name(translator, node, zone.name)
     return Typed(value.sql, _same_digits(value, name))
@@ -236,7 +235,7 @@ def _same_digits(value: Typed, zone: str | None = None) -> Type:
     return zoned(3 if digits is None else digits, zone)
 
 
-def zone_name(translator: Translator, node: exp.Expression, zone: str) -> str | None:
+def zone_name(translator: Translator, node: exp.Expr, zone: str) -> str | None:
     """A zone as DuckDB knows it, None for UTC; whole hours become Etc/GMT zones."""
     if zone in ("UTC", "Z", "GMT", "+00:00"):
         return None
@@ -267,7 +266,9 @@ def _date(call: Call) -> Typed:
     return Typed(convert(call.sql(0), call.type(0), DATE), DATE)
 
 
-def _each(template: str, handler: object, kinds: tuple[str, ...] = MOMENTS) -> dict[str, object]:
+def _each(
+    template: str, handler: Template, kinds: tuple[str, ...] = MOMENTS
+) -> dict[str, Template]:
     return {template.replace("M", kind): handler for kind in kinds}
 
 
@@ -309,5 +310,3 @@ TABLE: dict[str, Template] = {
     "with_timezone(timestamp, varchar) -> timestamp with time zone": _with_timezone,
     "to_milliseconds(interval day to second) -> bigint": "epoch_ms({0})",
 }
-
-__all__ = ["INTERVAL", "TABLE", "in_zone"]

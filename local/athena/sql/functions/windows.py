@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from sqlglot import exp
 
 from local.athena.sql.functions.signatures import Template
@@ -55,8 +57,10 @@ def _named(translator: Translator, node: exp.Window) -> exp.Window:
     select = node.find_ancestor(exp.Select)
     for known in (select.args.get("windows") or []) if select is not None else []:
         if known.name.lower() == name.name.lower():
-            return known
-    translator.fail("INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {name.name}", node)
+            return cast(exp.Window, known)
+    return translator.fail(
+        "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {name.name}", node
+    )
 
 
 def _frame(translator: Translator, spec: exp.WindowSpec) -> str:
@@ -72,4 +76,5 @@ def _bound(translator: Translator, spec: exp.WindowSpec, which: str) -> str:
     side = spec.args.get(f"{which}_side") or ""
     if isinstance(bound, str):
         return f"{bound.upper()} {str(side).upper()}".strip()
-    return f"{translator.expression(bound).sql} {str(side).upper()}"
+    offset = translator.expression(cast(exp.Expr, bound))
+    return f"{offset.sql} {str(side).upper()}"
