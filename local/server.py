@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from local import (
+    athena,
     cloudformation,
     delivery,
     fallback,
@@ -24,7 +25,7 @@ from local.settings import Settings
 LOG = logging.getLogger(__name__)
 HEALTH = "/_headrace/health"
 
-PARTS: tuple[ModuleType, ...] = (cloudformation, kinesis, functions, delivery, mapping)
+PARTS: tuple[ModuleType, ...] = (cloudformation, kinesis, functions, athena, delivery, mapping)
 """Every part, in the order in which they start; they stop in the reverse order."""
 
 
