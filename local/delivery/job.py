@@ -103,7 +103,7 @@ class ObjectJob:
         series, items = self._series(), self.buffer.items
         delivered = len(items) - len(made.failed)
         if self.buffer.key.kind is not Kind.ERROR and made.body:
-            size = sum(len(_source(item).data) for item in items)
+            size = sum([len(_source(item).data) for item in items])
             age = max(0.0, time.time() - self.buffer.oldest / 1000)
             count = self._stream.reporter.count
             count({f"{series}.Records": delivered, f"{series}.Bytes": size})

@@ -88,7 +88,7 @@ class Lane:
             return True
         batch = self._next_batch()
         if batch is not None:
-            self._deliver(batch, self._transformed(batch))
+            self.deliver(batch, self._transformed(batch))
             self._batch = None
             return True
         records = self.reader.read()
@@ -168,7 +168,7 @@ class Lane:
         except transform.BadAnswer:
             return transform.FUNCTION_ERROR
 
-    def _deliver(self, batch: list[Source], result: Transformed) -> None:
+    def deliver(self, batch: list[Source], result: Transformed) -> None:
         """Into the buffers: rows by partition or shard, failures by type, sources as backup."""
         destination, now = self._stream.destination, int(time.time() * 1000)
         groups: dict[Key, list[Item]] = {}
@@ -199,16 +199,24 @@ class Lane:
         self, result: Transformed, groups: dict[Key, list[Item]], now: int
     ) -> list[Line]:
         """Sort the rows into `groups`; the lines of those that no partition takes."""
-        active = self._stream.active()
+        partitions, active = self._stream.partitions, self._stream.active()
+        places: dict[tuple[str, ...], list[Item] | Reason] = {}
         errors: list[Line] = []
         exceeded = 0
         for row, keys in result.rows:
-            place = self._place(row, keys, groups, active)
-            if isinstance(place, Reason):
+            try:
+                values = partitions.values(row.data, keys)
+            except Unpartitioned as unfit:
+                errors.append(failure.partitioning(row.source, row.data, unfit.reason, now))
+                continue
+            place = places.get(values)
+            if place is None:
+                place = places[values] = self._place(values, groups, active)
+            if isinstance(place, list):
+                place.append(row)
+            else:
                 errors.append(failure.partitioning(row.source, row.data, place, now))
                 exceeded |= place is TOO_MANY
-            else:
-                place.append(row)
         if errors:
             self._stream.report(TOO_MANY if exceeded else NOT_PARTITIONED)
         counts = {"PartitionCount": len(active), "PartitionCountExceeded": exceeded}
@@ -216,20 +224,17 @@ class Lane:
         return errors
 
     def _place(
-        self, row: Row, keys: dict[str, str], groups: dict[Key, list[Item]], active: set[Key]
+        self, values: tuple[str, ...], groups: dict[Key, list[Item]], active: set[Key]
     ) -> list[Item] | Reason:
-        """The group of the row's partition, or why it has none."""
+        """The group of the partition with these values, or why there is none."""
         try:
-            key = Key(Kind.DATA, self._stream.partitions.of(row.data, keys))
+            key = Key(Kind.DATA, self._stream.partitions.template(values))
         except Unpartitioned as unfit:
             return unfit.reason
-        group = groups.get(key)
-        if group is None:
-            if key not in active and len(active) >= ACTIVE_LIMIT:
-                return TOO_MANY
-            active.add(key)
-            group = groups[key] = []
-        return group
+        if key not in active and len(active) >= ACTIVE_LIMIT:
+            return TOO_MANY
+        active.add(key)
+        return groups.setdefault(key, [])
 
 
 NOT_PARTITIONED = Reason(

@@ -50,30 +50,30 @@ def query_keys(query: str) -> set[str] | None:
 
 
 class Partitions:
-    """The partitions of one prefix: evaluated keys to templates, each made once."""
+    """The partitions of one prefix."""
 
     def __init__(self, prefix: str, query: str | None) -> None:
         self._template = parse(prefix)
         self._names = tuple(dict.fromkeys(partition_names(prefix)))
+        self._from_lambda = [(name.namespace == LAMBDA, name.value) for name in self._names]
         self._query = query
-        self._made: dict[tuple[str, ...], Template] = {}
 
-    def of(self, data: bytes, from_lambda: Mapping[str, str]) -> Template:
-        """The template of the record's partition; raises `Unpartitioned`."""
+    def values(self, data: bytes, from_lambda: Mapping[str, str]) -> tuple[str, ...]:
+        """What the record has for each key of the prefix; raises `Unpartitioned`."""
         from_query = self._extracted(data) if self._query else {}
-        values = tuple(
-            (from_lambda if name.namespace == LAMBDA else from_query).get(name.value, "")
-            for name in self._names
+        return tuple(
+            [
+                (from_lambda if theirs else from_query).get(name, "")
+                for theirs, name in self._from_lambda
+            ]
         )
-        found = self._made.get(values)
-        if found is None:
-            if not all(values):
-                raise Unpartitioned(NO_KEYS)
-            keys: dict[Expression, str] = dict(zip(self._names, values, strict=True))
-            found = with_keys(self._template, keys)
-            if len(self._made) < ACTIVE_LIMIT * 4:
-                self._made[values] = found
-        return found
+
+    def template(self, values: tuple[str, ...]) -> Template:
+        """The prefix of the partition with these values; raises `Unpartitioned`."""
+        if not all(values):
+            raise Unpartitioned(NO_KEYS)
+        keys: dict[Expression, str] = dict(zip(self._names, values, strict=True))
+        return with_keys(self._template, keys)
 
     def _extracted(self, data: bytes) -> dict[str, str]:
         try:

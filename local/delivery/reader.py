@@ -58,7 +58,13 @@ class ShardReader:
         records = self._shard.read(self._after, READ_RECORDS, READ_BYTES)
         if records:
             self._after = records[-1].sequence_number
-        return list(itertools.chain.from_iterable(map(self._sources, records)))
+        sources: list[Source] = []
+        for record in records:
+            if record.data.startswith(aggregation.MAGIC):
+                sources += self._unpacked(record)
+            else:
+                sources.append(self._source(record, record.data, 0, record.partition_key))
+        return sources
 
     def wait(self, timeout: float) -> None:
         self._stream.wait(timeout, self._seen)
@@ -73,14 +79,16 @@ class ShardReader:
     def behind(self) -> int:
         return self._shard.behind(self._after)
 
-    def _sources(self, record: Record) -> Iterable[Source]:
+    def _source(self, record: Record, data: bytes, place: int, key: str) -> Source:
         arrival = round(record.arrival * 1000)
-        number = str(record.sequence_number)
+        return Source(data, arrival, str(record.sequence_number), place, self.name, key)
+
+    def _unpacked(self, record: Record) -> list[Source]:
         users = aggregation.deaggregate(record.data)
         if users is None:
-            return (Source(record.data, arrival, number, 0, self.name, record.partition_key),)
+            return [self._source(record, record.data, 0, record.partition_key)]
         return [
-            Source(user.data, arrival, number, place, self.name, user.partition_key)
+            self._source(record, user.data, place, user.partition_key)
             for place, user in enumerate(users)
         ]
 

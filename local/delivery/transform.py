@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,9 @@ ENVELOPE = 1_000
 RECORD_ENVELOPE = 400
 """Room for what a record holds in a request beside its data and its partition key."""
 MEGABYTE = 1 << 20
+NO_KEYS: dict[str, str] = {}
+
+M = TypeVar("M")
 
 FUNCTION_ERROR = Reason(
     "Lambda.FunctionError",
@@ -166,21 +169,26 @@ def request(
 
 
 class _Metadata(Struct, gc=False):
+    partitionKeys: dict[str, str] | None = None  # noqa: N815
+
+
+class _AnyMetadata(Struct, gc=False):
     partitionKeys: dict[str, str | int | float | bool | None] | None = None  # noqa: N815
 
 
-class _Returned(Struct, gc=False):
+class _Returned(Struct, Generic[M], gc=False):
     recordId: str  # noqa: N815
     result: Literal["Ok", "Dropped", "ProcessingFailed"]
     data: bytes | None = None
-    metadata: _Metadata | None = None
+    metadata: M | None = None
 
 
-class _Answer(Struct):
-    records: list[_Returned]
+class _Answer(Struct, Generic[M]):
+    records: list[_Returned[M]]
 
 
-_decode = msgspec.json.Decoder(_Answer).decode
+_decode = msgspec.json.Decoder(_Answer[_Metadata]).decode
+_decode_any = msgspec.json.Decoder(_Answer[_AnyMetadata]).decode
 
 
 class Transformed(Struct):
@@ -203,37 +211,47 @@ def interpret(records: Sequence[Source], payload: bytes) -> Transformed:
     """
     if len(payload) > PAYLOAD_LIMIT:
         raise BadAnswer
-    try:
-        answer = _decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadAnswer from error
-    returned = {one.recordId: one for one in answer.records}
-    duplicated = _duplicated(answer) if len(returned) != len(answer.records) else frozenset()
+    answers = _answers(payload)
+    returned = {one.recordId: one for one in answers}
+    counts = Counter(one.recordId for one in answers) if len(returned) != len(answers) else {}
     result = Transformed([], 0, [])
+    rows, failed = result.rows, result.failed
     for record in records:
         key = record.record_id
         one = returned.get(key)
         if one is None:
-            result.failed.append((record, MISSING))
-        elif key in duplicated:
-            result.failed.append((record, DUPLICATED))
+            failed.append((record, MISSING))
+        elif counts and counts[key] > 1:
+            failed.append((record, DUPLICATED))
         elif one.result == "Dropped":
             result.dropped += 1
         elif one.result == "ProcessingFailed":
-            result.failed.append((record, PROCESSING_FAILED))
+            failed.append((record, PROCESSING_FAILED))
         elif one.data is None:
-            result.failed.append((record, NULL_DATA))
+            failed.append((record, NULL_DATA))
         else:
-            result.rows.append((Row(one.data, record), _keys(one.metadata)))
+            metadata = one.metadata
+            rows.append((Row(one.data, record), (metadata and metadata.partitionKeys) or NO_KEYS))
     return result
 
 
-def _duplicated(answer: _Answer) -> frozenset[str]:
-    counts = Counter(one.recordId for one in answer.records)
-    return frozenset(key for key, count in counts.items() if count > 1)
+def _answers(payload: bytes) -> list[_Returned[_Metadata]]:
+    """The records of an answer; keys that are no text become their JSON."""
+    try:
+        return _decode(payload).records
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    try:
+        answers = _decode_any(payload).records
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadAnswer from error
+    return [
+        _Returned(one.recordId, one.result, one.data, _Metadata(_texts(one.metadata)))
+        for one in answers
+    ]
 
 
-def _keys(metadata: _Metadata | None) -> dict[str, str]:
+def _texts(metadata: _AnyMetadata | None) -> dict[str, str]:
     if metadata is None or not metadata.partitionKeys:
         return {}
     return {

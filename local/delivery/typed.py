@@ -7,6 +7,7 @@ does not decode here and goes through `openx` alone. Rows become Arrow column by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any
 
@@ -43,6 +44,7 @@ class Layout:
         self._kinds = [kind for _, kind in columns]
         keys = [self._key(options.keys.get(name, name)) for name, _ in columns]
         self._row = hive.Struct(tuple(zip(keys, self._kinds, strict=True)))
+        self._readers = [attrgetter(name) for name in _names(self._row)]
         self._classes: dict[hive.Struct, type[Struct]] = {}
         self.decode = msgspec.json.Decoder(self._class(self._row)).decode
         self._coerce = self._struct(self._row)
@@ -54,8 +56,8 @@ class Layout:
     def batch(self, rows: list[Any]) -> Any:
         """The rows as an Arrow record batch; raises `Unfit` when some row is not canonical."""
         arrays = [
-            build(kind, [getattr(row, name) for row in rows])
-            for kind, name in zip(self._kinds, _names(self._row), strict=True)
+            build(kind, list(map(read, rows)))
+            for kind, read in zip(self._kinds, self._readers, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
