@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 from cli.entries import Entries
 from cli.errors import WrongUsage
@@ -24,7 +25,8 @@ def kind_of(event_type: str) -> type[Event]:
 class Feed:
     """Entries of one event type, from a source or from the type's built-in data.
 
-    Raises WrongUsage for a type that is unknown or has no built-in data, and UnreadableSource.
+    As a context manager it closes the source. Raises UnreadableSource, and WrongUsage for a type
+    that is unknown or has no built-in data.
     """
 
     def __init__(
@@ -40,6 +42,13 @@ class Feed:
         self._limit = limit
         self._source = None if source is None else Source(source)
         self._events = None if source is not None else _built_in(event_type)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._source is not None:
+            self._source.close()
 
     @property
     def invalid(self) -> dict[str, int]:

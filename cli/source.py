@@ -39,13 +39,16 @@ class Source:
 
     def lines(self) -> Iterator[list[bytes]]:
         """Lists of lines without their line feed, as soon as they can be read."""
-        with self._file:
-            chunks = self._chunks()
-            head = b""
-            while len(head) < len(GZIP) and (more := next(chunks, b"")):
-                head += more
-            whole = self._chain(head, chunks)
-            yield from self._split(self._gunzip(whole) if head.startswith(GZIP) else whole)
+        chunks = self._chunks()
+        head = b""
+        while len(head) < len(GZIP) and (more := next(chunks, b"")):
+            head += more
+        whole = self._chain(head, chunks)
+        yield from self._split(self._gunzip(whole) if head.startswith(GZIP) else whole)
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        self._file.close()
 
     @staticmethod
     def _chain(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

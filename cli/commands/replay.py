@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from cli.errors import WrongUsage
@@ -9,6 +10,8 @@ from cli.options import AsJson, Environment, EventType
 from cli.terminal import write
 
 if TYPE_CHECKING:
+    from cli.feeds import Feed
+    from cli.pace import Pace
     from cli.replaying import Summary
 
 MAX = "max"
@@ -52,18 +55,34 @@ def replay(
       headrace replay device_telemetry --source today.jsonl.gz
       tail -f app.log | headrace replay device_telemetry --source - --strict
     """
-    from cli.aws import Account
     from cli.feeds import Feed
     from cli.pace import Pace
-    from cli.progress import bar
-    from cli.replaying import Replay, judge
-    from cli.stacks import find
+    from cli.replaying import judge
 
     pace = Pace(
         rate=None if rate == MAX else _positive("--rate", rate, f" or {MAX!r}"),
         speed=None if speed is None else _positive("--speed", speed),
     )
-    feed = Feed(event_type, source=source, limit=limit, strict=strict, timed=speed is not None)
+    with Feed(
+        event_type, source=source, limit=limit, strict=strict, timed=speed is not None
+    ) as feed:
+        summary, error = _put(feed, event_type, environment, pace, quiet=as_json)
+    if as_json:
+        write(msgspec.json.encode(summary).decode())
+    else:
+        for sentence in summary.sentences():
+            write(sentence)
+    judge(summary, error)
+
+
+def _put(
+    feed: "Feed", event_type: str, environment: str, pace: "Pace", *, quiet: bool
+) -> tuple["Summary", BaseException | None]:
+    from cli.aws import Account
+    from cli.progress import bar
+    from cli.replaying import Replay
+    from cli.stacks import find
+
     account = Account()
     stream = find(account.cloudformation, environment).flow(event_type).stream_name
     replay = Replay(account.kinesis, event_type=event_type, stream=stream)
@@ -71,13 +90,9 @@ def replay(
         event_type,
         put=lambda: replay.tally.put,
         position=lambda: feed.position(replay.tally.put),
-        shown=not as_json,
+        shown=not quiet,
     ) as progress:
-        summary, error = replay.run(
-            feed.chunks(), pace=pace, invalid=feed.invalid, progress=progress
-        )
-    _print(summary, as_json=as_json)
-    judge(summary, error)
+        return replay.run(feed.chunks(), pace=pace, invalid=feed.invalid, progress=progress)
 
 
 def _positive(option: str, text: str | float, otherwise: str = "") -> float:
@@ -88,13 +103,3 @@ def _positive(option: str, text: str | float, otherwise: str = "") -> float:
     if not 0 < number < float("inf"):
         raise WrongUsage(f"{option} takes a number above 0{otherwise}, not {text}.")
     return number
-
-
-def _print(summary: "Summary", *, as_json: bool) -> None:
-    if as_json:
-        import msgspec
-
-        write(msgspec.json.encode(summary).decode())
-        return
-    for sentence in summary.sentences():
-        write(sentence)

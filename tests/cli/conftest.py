@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cli.main import app
 from tests.conftest import AWS, ROOT
 
 ENVIRONMENT = "clitest"
@@ -197,13 +201,34 @@ def run(
 
 
 @pytest.fixture
-def headrace(place: Place) -> Headrace:
-    """`headrace` in the environment of these tests."""
+def headrace(place: Place, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Headrace:
+    """`headrace` in the environment of these tests, in this process: importing boto3 anew for
+    every call would be most of the time."""
+    environment = place.aws.env | {"HEADRACE_ENV": ENVIRONMENT, "COLUMNS": "80"}
 
-    def call(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        return run(*arguments, env=place.aws.env | {"HEADRACE_ENV": ENVIRONMENT}, stdin=stdin)
+    def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+        with (
+            mock.patch.dict(os.environ, environment, clear=True),
+            standard_input(tmp_path / "stdin", stdin),
+            pytest.raises(SystemExit) as ended,
+        ):
+            app(list(arguments))
+        return subprocess.CompletedProcess(arguments, int(str(ended.value)), *capfd.readouterr())
 
     return call
+
+
+@contextmanager
+def standard_input(path: Path, content: bytes) -> Iterator[None]:
+    path.write_bytes(content)
+    before = os.dup(0)
+    with path.open("rb") as file:
+        os.dup2(file.fileno(), 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
 
 
 @pytest.fixture

@@ -116,8 +116,9 @@ def test_rows_come_page_by_page_and_only_the_first_has_a_header() -> None:
 
 
 def test_describe_answers_its_columns_as_one_text() -> None:
-    pages = {None: page([["1\ta   "], ["2"]])}
-    answer = database(Athena([{"State": "SUCCEEDED"}], pages, kind="UTILITY")).ask("DESCRIBE x")
+    rows: list[list[str | None]] = [["1\ta   "], ["2"]]
+    athena = Athena([{"State": "SUCCEEDED"}], {None: page(rows)}, kind="UTILITY")
+    answer = database(athena).ask("DESCRIBE x")
     assert list(answer.rows) == [[1, "a"], [2, None]]
 
 

@@ -3,6 +3,7 @@
 import gzip
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ HINT = "Give a file of JSON lines (gzip or not) with --source, or - for standard
 
 
 def read(path: Path) -> list[bytes]:
-    return [line for lines in Source(str(path)).lines() for line in lines]
+    with closing(Source(str(path))) as source:
+        return [line for lines in source.lines() for line in lines]
 
 
 def test_lines_are_the_bytes_between_line_feeds(tmp_path: Path) -> None:
@@ -64,23 +66,24 @@ def test_how_the_bytes_are_cut_changes_nothing(
 def test_progress_is_the_bytes_read_of_the_bytes_there(tmp_path: Path) -> None:
     path = tmp_path / "lines.gz"
     path.write_bytes(gzip.compress(b"one\ntwo\n" * 1000))
-    source = Source(str(path))
-    assert (source.position, source.size) == (0, path.stat().st_size)
-    for _ in source.lines():
-        pass
-    assert source.position == source.size
+    with closing(Source(str(path))) as source:
+        assert (source.position, source.size) == (0, path.stat().st_size)
+        for _ in source.lines():
+            pass
+        assert source.position == source.size
 
 
 def test_a_pipe_is_read_as_its_lines_come(monkeypatch: pytest.MonkeyPatch) -> None:
     out, into = os.pipe()
     monkeypatch.setattr(os, "dup", lambda _: out)
-    lines = Source("-").lines()
-    os.write(into, b"on")
-    threading.Timer(0.01, lambda: os.write(into, b"e\ntwo\nthr")).start()
-    assert next(lines) == [b"one", b"two"]
-    os.write(into, b"ee")
-    os.close(into)
-    assert list(lines) == [[b"three"]]
+    with closing(Source("-")) as source:
+        lines = source.lines()
+        os.write(into, b"on")
+        threading.Timer(0.01, lambda: os.write(into, b"e\ntwo\nthr")).start()
+        assert next(lines) == [b"one", b"two"]
+        os.write(into, b"ee")
+        os.close(into)
+        assert list(lines) == [[b"three"]]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +110,8 @@ def test_damaged_gzip_is_unreadable(tmp_path: Path, content: bytes, why: str) ->
 def test_what_comes_before_the_damage_is_read(tmp_path: Path) -> None:
     path = tmp_path / "lines.gz"
     path.write_bytes(gzip.compress(b"one\n" * 100_000)[:-20])
-    lines = Source(str(path)).lines()
-    assert next(lines)[0] == b"one"
+    with closing(Source(str(path))) as source:
+        assert next(source.lines())[0] == b"one"
 
 
 def test_a_file_without_lines_does_not_fill_the_memory(
