@@ -46,10 +46,10 @@ class Pipeline:
         assert answer["FailedRecordCount"] == 0
         return [record["SequenceNumber"] for record in answer["Records"]]
 
-    def sql(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Rows, by PyAthena."""
         with self.connection() as connection, connection.cursor() as cursor:
-            rows: list[tuple[Any, ...]] = cursor.execute(query, list(parameters)).fetchall()
+            rows: list[tuple[Any, ...]] = cursor.execute(query).fetchall()
             return rows
 
     def connection(self) -> Any:
@@ -143,7 +143,7 @@ def test_a_query_for_one_day_reads_only_that_day(pipeline: Pipeline, flights: li
         cursor = connection.cursor()
         cursor.execute("SELECT sum(distance) FROM flight")
         whole = cursor.data_scanned_in_bytes
-        cursor.execute("SELECT sum(distance) FROM flight WHERE event_date = ?", [f"'{day}'"])
+        cursor.execute("SELECT sum(distance) FROM flight WHERE event_date = %(day)s", {"day": day})
         [(miles,)] = cursor.fetchall()
         part = cursor.data_scanned_in_bytes
     expected = [f.distance for f in flights if f.scheduled_departure.date().isoformat() == day]
