@@ -30,4 +30,5 @@ class Failure(Exception):
     @property
     def missing(self) -> bool:
         """Whether what was asked for is not there: to a deletion that is success."""
-        return self.code.endswith(MISSING) or "NoSuch" in self.code
+        told = self.code == "InvalidRequestException" and "not found" in self.message  # Athena's
+        return told or self.code.endswith(MISSING) or "NoSuch" in self.code
