@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO
 
@@ -30,57 +31,79 @@ def command(options: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "local", *options]
 
 
-def become_local_aws(options: Sequence[str]) -> None:
+def become_local_aws(options: Sequence[str], log: Path | None) -> None:
     """Replace this process by the local AWS: signals and the exit code are its own."""
     sys.stdout.flush()
+    if log is not None:
+        with _opened(log) as file:
+            os.dup2(file.fileno(), sys.stderr.fileno())
     line = command(options)
     os.execve(line[0], line, isolated(os.environ))  # noqa: S606  no shell is wanted
 
 
 @contextmanager
-def local_aws(options: Sequence[str]) -> Iterator[str]:
+def local_aws(options: Sequence[str], log: Path | None = None) -> Iterator[str]:
     """Run a local AWS for the body, which gets its endpoint. Raises Failure.
 
-    What it prints (the functions' logs, why it does not start) goes to standard error.
+    What it tells (its own log and the functions') goes to `log`, or to standard error.
     """
-    process = subprocess.Popen(  # noqa: S603  our own module
-        command([*options, "--with-parent"]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=isolated(os.environ),
-        start_new_session=True,
-    )
+    with nullcontext() if log is None else _opened(log) as file:
+        process = subprocess.Popen(  # noqa: S603  our own module
+            command([*options, "--with-parent"]),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            env=isolated(os.environ),
+            start_new_session=True,
+        )
     try:
-        yield _endpoint(process)
+        endpoint = _endpoint(process)
+        if endpoint is None:
+            raise _why_not(log)
+        yield endpoint
     finally:
         _stop(process)
 
 
-def _endpoint(process: subprocess.Popen[str]) -> str:
-    """Wait for the line that says it is ready."""
+def _opened(log: Path) -> IO[str]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("w", encoding="utf-8")
+    except OSError as error:
+        raise Failure(
+            f"Cannot write {log}: {error.strerror}. Choose another file with --log."
+        ) from error
+
+
+def _endpoint(process: subprocess.Popen[str]) -> str | None:
+    """Wait for the line that says it is ready; None when it has ended instead."""
     assert process.stdout is not None  # noqa: S101  it is a pipe
     lines: SimpleQueue[str | None] = SimpleQueue()
-    threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
+    threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
     try:
-        endpoint = lines.get(timeout=START)
+        return lines.get(timeout=START)
     except Empty:
         raise Failure(
             f"The local AWS was not ready within {START:.0f} s: start it alone with "
             "`headrace local --log-level debug` to see why."
         ) from None
-    if endpoint is None:
-        raise Told
-    return endpoint
 
 
-def _forward(stdout: IO[str], lines: SimpleQueue[str | None]) -> None:
+def _read(stdout: IO[str], lines: SimpleQueue[str | None]) -> None:
+    """Its standard output has nothing but that line; reading on keeps the pipe from filling."""
     for line in stdout:
         if found := READY.match(line):
             lines.put(found["endpoint"])
-        else:
-            sys.stderr.write(line)
     lines.put(None)
+
+
+def _why_not(log: Path | None) -> Failure:
+    """It has told why it did not start: on standard error, or at the end of its log."""
+    if log is None:
+        return Told()
+    last = log.read_text(encoding="utf-8").strip().rpartition("\n")[2]
+    return Failure(last or f"The local AWS did not start; see {log}.")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -44,8 +44,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     def sentences(self) -> Iterator[str]:
         """The account for a person, a sentence a line."""
         yield (
-            f"Put {self.put:,} {self.event_type} events ({self.put_bytes / 1e6:,.1f} MB) on "
-            f"{self.stream} in {self.seconds:,.1f} s: {self.events_per_second:,.0f} events/s."
+            f"Put {self.put:,} {self.event_type} events ({self.put_bytes / 1e6:,.1f} MB) in "
+            f"{self.seconds:,.1f} s: {self.events_per_second:,.0f} events/s."
         )
         if self.retried:
             yield f"Sent again: {_by_reason(self.retried)}."

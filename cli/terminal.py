@@ -24,10 +24,11 @@ def errors() -> "Console":
     return Console(stderr=True, highlight=False)
 
 
-def show(*renderables: "RenderableType", width: int | None = None) -> None:
-    """Data, laid out by rich; `width` is what it needs where nothing may be cut.
+def laid_out(*renderables: "RenderableType", width: int | None = None) -> str:
+    """What rich makes of them for standard output; `width` is what they need where nothing may
+    be cut.
 
-    It is written here, not by rich, which ends the program itself when nobody reads.
+    It is not printed by rich, which ends the program itself when nobody reads.
     """
     from rich.console import Console
 
@@ -35,14 +36,21 @@ def show(*renderables: "RenderableType", width: int | None = None) -> None:
     with console.capture() as written:
         for renderable in renderables:
             console.print(renderable)
-    sys.stdout.write(written.get())
+    return written.get()
+
+
+def show(*renderables: "RenderableType", width: int | None = None) -> None:
+    """Data, laid out by rich."""
+    write(laid_out(*renderables, width=width).removesuffix("\n"))
 
 
 def write(text: str) -> None:
-    """Data: one line on standard output, as it is."""
+    """Data: a line on standard output, as it is."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def say(text: str) -> None:
-    """A remark: one line on standard error."""
+    """A remark: a line on standard error, after the data that it is about."""
+    sys.stdout.flush()
     sys.stderr.write(text + "\n")

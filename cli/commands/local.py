@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +66,10 @@ def local(
     log_level: Annotated[
         str | None, typer.Option(metavar="debug|info|warning", help="How much it tells.")
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where it tells, the functions too; else stderr."),
+    ] = None,
 ) -> None:
     """Run the local AWS: one process, one port, no account.
 
@@ -77,7 +82,7 @@ def local(
     Examples
       headrace local
       headrace local --port 5000 --buffering-scale 0.01
-      headrace local -- make deploy
+      headrace local --log local.log -- make deploy
       headrace local --port 0 -- pytest tests/pipeline
       eval "$(headrace local env)"      point this shell at a running one
     """
@@ -92,8 +97,8 @@ def local(
         log_level=log_level,
     )
     if COMMAND not in ctx.meta:
-        become_local_aws(options)
-    raise typer.Exit(run(ctx.meta[COMMAND], options))
+        become_local_aws(options, log)
+    raise typer.Exit(run(ctx.meta[COMMAND], options, log))
 
 
 @app.command("env")
@@ -127,14 +132,14 @@ def _options(**values: Any) -> list[str]:
     return options
 
 
-def run(line: Sequence[str], options: Sequence[str]) -> int:
+def run(line: Sequence[str], options: Sequence[str], log: Path | None = None) -> int:
     """Run a command within a local AWS; its exit code, as a shell would give it."""
     if not line:
         raise WrongUsage("No command follows --: for example `headrace local -- make deploy`.")
     if shutil.which(line[0]) is None:
         say(f"headrace: There is no command {line[0]!r}.")
         return NOT_FOUND
-    with local_aws(options) as endpoint:
+    with local_aws(options, log) as endpoint:
         try:
             code = _run(line, pointed_at(endpoint, os.environ))
         except OSError as error:

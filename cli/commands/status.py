@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import MissingStack
 from cli.options import AsJson, Environment
-from cli.terminal import say, show, write
+from cli.terminal import laid_out, say, show, write
 
 if TYPE_CHECKING:
     from cli.ledger import State
@@ -53,26 +53,30 @@ def status(
 
 
 def _print(found: list["State"]) -> None:
-    """Two lines per type on a narrow terminal would hide more than a short stream name does."""
+    """A line per type, and its stream's name below, which is too long to stand beside."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("type", no_wrap=True)
-    table.add_column("stream", overflow="ellipsis", no_wrap=True, min_width=8)
     table.add_column("shards", no_wrap=True)
     for name in ("in", "delivered", "rejected", "newest"):
         table.add_column(name, justify="right", no_wrap=True)
     for state in found:
         table.add_row(
             state.event_type,
-            state.stream if state.stream_status == "ACTIVE" else f"{state.stream_status}",
             f"{state.shards} {state.mode}",
             f"{state.records_in:,}",
             f"{state.delivered:,}",
             f"{state.rejected:,}",
             "-" if state.age_seconds is None else f"{readable_age(state.age_seconds)} ago",
         )
-    show(table)
+    head, *lines = laid_out(table).splitlines()
+    write(head)
+    for state, line in zip(found, lines, strict=True):
+        write(line)
+        trouble = "" if state.stream_status == "ACTIVE" else f" is {state.stream_status}"
+        show(Text(f"  {state.stream}{trouble}", style="dim"))
 
 
 def readable_age(seconds: float) -> str:

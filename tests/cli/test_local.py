@@ -73,7 +73,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"def stop(*_): pathlib.Path({str(stopped)!r}).touch(); sys.exit()\n"
         "signal.signal(signal.SIGTERM, stop)\n"
         "print('headrace local AWS ready on http://127.0.0.1:1', flush=True)\n"
-        "print('a line of a log', flush=True)\n"
+        "print('a line of a log', file=sys.stderr, flush=True)\n"
         "sys.stdin.read()\n"
     )
     line = [sys.executable, str(script)]
@@ -141,6 +141,33 @@ def test_a_local_aws_that_does_not_stop_is_ended(
     monkeypatch.setattr(companion, "STOP", 0.5)
     with pytest.raises(Failure, match=r"^The local AWS did not stop within 0 s and was ended"):
         local.run(["true"], [])
+
+
+def test_what_the_local_aws_tells_can_go_to_a_file(
+    stand_in: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "new" / "local.log"
+    assert local.run(["echo", "done"], ["--port", "1"], log) == 0
+    assert capfd.readouterr() == ("done\n", "")
+    assert log.read_text() == "a line of a log\n"
+    assert stand_in.exists()
+
+
+def test_why_a_local_aws_with_a_log_did_not_start_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "import sys; sys.exit('The first reason.\\nThe port is taken.')"
+    monkeypatch.setattr(companion, "command", lambda _: [sys.executable, "-c", script])
+    with pytest.raises(Failure, match=r"^The port is taken\.$"):
+        local.run(["true"], [], tmp_path / "log")
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as raised:
+        local.run(["true"], [], tmp_path)
+    assert str(raised.value) == (
+        f"Cannot write {tmp_path}: Is a directory. Choose another file with --log."
+    )
 
 
 def test_a_taken_port_is_one_sentence(taken: int) -> None:

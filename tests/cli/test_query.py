@@ -143,7 +143,7 @@ def on_a_terminal(place: Place, sql: str, **env: str) -> str:
 
 def test_a_terminal_has_dim_nulls_and_no_color_is_honoured(place: Place) -> None:
     sql = "SELECT carrier, distance FROM flight WHERE distance IS NULL"
-    assert "\x1b[2mnull\x1b[0m" in on_a_terminal(place, sql)
+    assert "\x1b[2m    null\x1b[0m" in on_a_terminal(place, sql)
     plain = on_a_terminal(place, sql, NO_COLOR="1", TERM="dumb")
     assert plain.splitlines() == ["carrier  distance", "UA           null"]
 

@@ -34,7 +34,7 @@ def test_built_in_events_are_put_with_the_keys_of_their_contract(
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(
-        r"Put 1,200 flight events \(0\.4 MB\) on clitest-flight in [\d.]+ s: [\d,]+ events/s\.\n",
+        r"Put 1,200 flight events \(0\.4 MB\) in [\d.]+ s: [\d,]+ events/s\.\n",
         done.stdout,
     )
     records = place.records("flight")

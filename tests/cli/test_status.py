@@ -77,10 +77,16 @@ def test_the_days_that_count_can_be_chosen(headrace: Headrace) -> None:
 def test_the_table_fits_80_columns(headrace: Headrace) -> None:
     done = headrace("status")
     assert done.returncode == 0
-    head, telemetry, flight = done.stdout.splitlines()
-    assert head.split() == ["type", "stream", "shards", "in", "delivered", "rejected", "newest"]
-    assert telemetry.split()[2:] == ["2", "provisioned", "1,234", "1,200", "3", "-"]
+    head, telemetry, stream, flight, other = done.stdout.splitlines()
+    assert head.split() == ["type", "shards", "in", "delivered", "rejected", "newest"]
+    counts = ["2", "provisioned", "1,234", "1,200", "3", "-"]
+    assert telemetry.split() == ["device_telemetry", *counts]
+        "device_telemetry",
+        *["2", "provisioned", "1,234", "1,200", "3", "-"],
+    ]
+    assert flight.split()[:3] == ["flight", "2", "provisioned"]
     assert flight.split()[-2:] == ["d", "ago"]
+    assert (stream, other) == ("  clitest-device-telemetry", "  clitest-flight")
     assert max(map(len, (head, telemetry, flight))) <= 80
     assert done.stderr.startswith("Records since 2")
 
