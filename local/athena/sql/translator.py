@@ -150,9 +150,10 @@ class Translator:
     def origins(self, node: exp.Expr) -> tuple[Origin, ...]:
         """What an expression is in terms of the partition columns of each scan that alone
         determines it; nothing when it is not determined by partition columns."""
+        from local.athena.sql.aggregation import aggregates
         from local.athena.sql.names import referenced
 
-        if any(node.find(kind) for kind in OPAQUE) or _is_random(node):
+        if any(node.find(kind) for kind in OPAQUE) or _is_random(node) or aggregates(node):
             return ()
         found = referenced(self, node)
         if not found or any(not column.origins for column in found):
