@@ -102,6 +102,7 @@ class ObjectJob:
             self._stream.add({Key(Kind.ERROR, made.failed[0].kind): list(made.failed)})
         series, items = self._series(), self.buffer.items
         delivered = len(items) - len(made.failed)
+        # Whether AWS counts the error output as delivered is not documented. [open]
         if self.buffer.key.kind is not Kind.ERROR and made.body:
             size = sum([len(_source(item).data) for item in items])
             age = max(0.0, time.time() - self.buffer.oldest / 1000)
