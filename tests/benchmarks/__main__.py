@@ -36,7 +36,7 @@ FIGURES = (
     Figure("mapping", "fan_out_ms", "put to processed, enhanced fan-out, ms", 100),
     Figure("mapping", "latency_ratio", "… / the standard consumer's", 1),
     Figure("mapping", "records_per_second", "event source mapping, records/s", 20_000, most=False),
-    Figure("delivery", "engine_records_per_second", "delivery, records/s", 40_000, most=False),
+    Figure("delivery", "engine_per_second", "delivery, records/s", 40_000, most=False),
     Figure("delivery", "conversion_ratio", "conversion / pyarrow's JSON to Parquet", 2),
 )
 
