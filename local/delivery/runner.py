@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from local import settings
 from local.delivery import buffer, job
 from local.delivery.buffer import Buffers, Kind
+from local.delivery.job import ObjectJob
 from local.delivery.lane import Lane
+from local.delivery.posting import RequestJob
 from local.delivery.reader import DirectReader, Reader, ShardReader
 from local.delivery.world import LOGGER
 
@@ -185,7 +187,12 @@ class Runner:
         taken = self._buffers.take(now)
         if taken is None and self._buffers.memory > EARLY_BYTES:
             taken = self._buffers.take_biggest()
-        return job.job(self._stream, taken) if taken else None
+        return self._job(taken) if taken else None
+
+    def _job(self, taken: Buffer) -> Job:
+        if taken.key.kind is Kind.DATA and self._stream.destination.endpoint:
+            return RequestJob(self._stream, taken)
+        return ObjectJob(self._stream, taken)
 
     def _patience(self, now: float) -> float:
         dues = [at for at, _ in self._retries]

@@ -24,9 +24,9 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.refuse: Callable[[], None] = lambda: None
 
-    def put(self, _bucket: str, key: str, body: bytes, _encoding: str | None) -> None:
+    def put(self, made: world.Object) -> None:
         self.refuse()
-        self.objects[key] = body
+        self.objects[made.key] = made.body
 
     @property
     def content(self) -> bytes:
