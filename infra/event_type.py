@@ -4,6 +4,8 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from events.contract import Event
+from infra import watches
+from infra.alarms import Alarms
 from infra.catalog import Table
 from infra.delivery import Delivery, Transform
 from infra.environments import Environment
@@ -36,7 +38,8 @@ class EventType(cdk.Stack):
         data_prefix, error_prefix = f"{EVENTS_PREFIX}{name}/", f"{ERRORS_PREFIX}{name}/"
 
         dependencies = Dependencies(self, "Dependencies")
-        ingestion = Ingestion(
+        self.retention = kind.contract.retention
+        self.ingestion = ingestion = Ingestion(
             self, "Ingestion", environment=environment, contract=kind.contract, key=lake.key
         )
         transform = Transform(
@@ -67,6 +70,19 @@ class EventType(cdk.Stack):
             key=lake.key,
             data_prefix=data_prefix,
             error_prefix=error_prefix,
+        )
+
+        Alarms(
+            self,
+            "Alarms",
+            topic=lake.alarms,
+            watches=watches.of_event_type(
+                name,
+                retention=self.retention,
+                stream={"StreamName": ingestion.stream.stream_name},
+                delivery={"DeliveryStreamName": delivery.resource.delivery_stream_name},
+                transform={"FunctionName": transform.resource.function_name},
+            ),
         )
 
         ingestion.grant_read(delivery.role)

@@ -20,14 +20,15 @@ def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
 
 
 class Key(kms.Key):
-    """Encrypts streams, objects and logs. Who may use it is decided by IAM policies in the account;
-    only CloudWatch Logs, which acts for itself, is named here."""
+    """Encrypts streams, objects, queues and logs. Who may use it is decided by IAM policies in the
+    account; only services that act for themselves are named in its own: CloudWatch Logs here, and
+    CloudWatch's alarms where their topic is."""
 
     def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
         super().__init__(
             scope,
             name,
-            description=f"Headrace {environment.name}: streams, objects and logs",
+            description=f"Headrace {environment.name}: streams, objects, queues and logs",
             enable_key_rotation=True,
             removal_policy=removal_policy(environment),
         )

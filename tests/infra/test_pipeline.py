@@ -1,4 +1,4 @@
-"""What is deployed for an event type, and the interface by which clients find it."""
+"""What is deployed for an event type, and the interface by which clients find it and processors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,20 +19,33 @@ TYPE_OUTPUTS = {
     "DataPrefix",
     "ErrorPrefix",
 }
+PROCESSORS = {"delay_alerts"}
+PROCESSOR_OUTPUTS = {
+    "ProcessorName",
+    "Reads",
+    "Emits",
+    "FunctionName",
+    "ConsumerArn",
+    "MappingId",
+    "FailureQueueUrl",
+}
 
 
-def stack_of(assembly: Assembly, event_type: str) -> str:
-    return f"Headrace-{assembly.environment}-{event_type.replace('_', '-')}"
+def stack_of(assembly: Assembly, name: str) -> str:
+    """Of an event type or a processor."""
+    return f"Headrace-{assembly.environment}-{name.replace('_', '-')}"
 
 
-def test_there_is_a_lake_and_a_stack_per_event_type_found_by_their_tags(
+def test_there_is_a_lake_and_a_stack_per_event_type_and_processor_found_by_their_tags(
     assembly: Assembly,
 ) -> None:
     stages = {"lake": f"Headrace-{assembly.environment}-lake"}
     stages |= {name: stack_of(assembly, name) for name in registry.names()}
+    wanted = {stack: ("headrace:stage", stage) for stage, stack in stages.items()}
+    wanted |= {stack_of(assembly, name): ("headrace:processor", name) for name in PROCESSORS}
     assert {name: stack["tags"] for name, stack in assembly.manifest.items()} == {
-        stack: {"headrace:environment": assembly.environment, "headrace:stage": stage}
-        for stage, stack in stages.items()
+        stack: {"headrace:environment": assembly.environment, tag: value}
+        for stack, (tag, value) in wanted.items()
     }
 
 
@@ -43,8 +56,9 @@ def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
     }
     lake = f"Headrace-{assembly.environment}-lake"
     assert outputs == {
-        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn"},
+        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn", "AlarmTopicArn"},
         **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
+        **{stack_of(assembly, name): PROCESSOR_OUTPUTS for name in PROCESSORS},
     }
     flight = assembly.templates[stack_of(assembly, "flight")]["Outputs"]
     assert {name: flight[name]["Value"] for name in ("EventType", "DataPrefix", "ErrorPrefix")} == {
@@ -179,11 +193,17 @@ def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembl
 
 
 def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assembly) -> None:
+    level = {"POWERTOOLS_LOG_LEVEL": "INFO"}
     found = {
-        function.stack: function.properties["Environment"]["Variables"]["EVENT_TYPE"]
+        function.stack: function.properties["Environment"]["Variables"]
         for function in assembly.resources("AWS::Lambda::Function")
     }
-    assert found == {stack_of(assembly, name): name for name in registry.names()}
+    alerts = found.pop(stack_of(assembly, "delay_alerts"))
+    assert assembly.export(alerts.pop("STREAM_NAME"))[0] == stack_of(assembly, "delay_alert")
+    assert alerts == {**level, "LATE_MINUTES": "60"}
+    assert found == {
+        stack_of(assembly, name): {"EVENT_TYPE": name, **level} for name in registry.names()
+    }
 
 
 def test_synthesizing_again_elsewhere_gives_the_same_files(
