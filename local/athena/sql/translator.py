@@ -160,7 +160,14 @@ class Translator:
             return ()
         scans = [origin.scan for origin in found[0].origins]
         shared = [s for s in scans if all(s in [o.scan for o in c.origins] for c in found[1:])]
-        return tuple(Origin(scan, self._as_of(scan, node)) for scan in shared)
+        return tuple(
+            Origin(
+                scan,
+                self._as_of(scan, node),
+                any(o.nullable for column in found for o in column.origins if o.scan is scan),
+            )
+            for scan in shared
+        )
 
     def _as_of(self, scan: Scan, node: exp.Expr) -> str:
         before, self._origin_of = self._origin_of, scan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -61,19 +62,21 @@ def test_the_aws_cli_runs_a_query_and_prints_its_rows(aws: AWS, athena: Athena) 
 
 
 @pytest.fixture
-def environment(athena: Athena, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(athena: Athena, monkeypatch: pytest.MonkeyPatch) -> str:
     """The environment of `headrace local env`: all that a client is told."""
     for name, value in athena.aws.env.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     boto3.setup_default_session()
+    return athena.aws.endpoint
 
 
 @pytest.fixture
-def connect(environment: None) -> Iterator[Any]:
+def connect(environment: str) -> Iterator[Any]:
     """`connect(cursor_class)` gives a cursor of PyAthena."""
     import pyathena
 
+    assert os.environ["AWS_ENDPOINT_URL"] == environment
     opened = []
 
     def make(kind: Any = None, **options: Any) -> Any:
@@ -181,8 +184,9 @@ def test_pyathena_reads_the_catalog(connect: Any) -> None:
 
 
 @pytest.fixture
-def wr(environment: None) -> Any:
+def wr(environment: str) -> Any:
     """awswrangler, pointed at the local AWS by the environment alone."""
+    assert os.environ["AWS_ENDPOINT_URL"] == environment
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import awswrangler

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from statistics import mean, median, stdev
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ Rows = list[tuple[Any, ...]]
 ROWS = data.flights()
 FLOWN = [row for row in ROWS if not row["cancelled"]]
 NAMES = {code: name for code, name, _ in data.CARRIERS}
+MEDIAN = int(median(row["distance"] for row in ROWS))
 COUNTRIES = {code: country for code, _, country in data.CARRIERS}
 
 
@@ -52,7 +54,7 @@ def sessions() -> Rows:
     result = []
     for tail, found in grouped([row for row in ROWS if row["tail"]], "tail").items():
         times = sorted(row["scheduled"] for row in found)
-        series = 1 + sum(b - a > timedelta(days=1) for a, b in zip(times, times[1:], strict=False))
+        series = 1 + sum(b - a > timedelta(days=1) for a, b in pairwise(times))
         result.append((tail, series))
     return result
 
@@ -102,9 +104,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     ),
     "distinct tails of one day": (
         "SELECT count(DISTINCT tail) FROM flights WHERE event_date = '2024-01-09'",
-        lambda: [
-            (len({r["tail"] for r in ROWS if r["event_date"] == "2024-01-09"} - {None}),)
-        ],
+        lambda: [(len({r["tail"] for r in ROWS if r["event_date"] == "2024-01-09"} - {None}),)],
     ),
     "several conditions": (
         "SELECT flight_id FROM flights WHERE carrier IN ('AA', 'LH') AND NOT cancelled "
@@ -184,11 +184,16 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
         "SELECT flight_id, fare * 1.19, fare / 3, fare - 0.005 FROM flights "
         "WHERE flight_id = '20240103-002'",
         lambda: [
-            (r["flight_id"], r["fare"] * Decimal("1.19"), cents(r["fare"] / 3),
-             r["fare"] - Decimal("0.005"))
-            for r in ROWS if r["flight_id"] == "20240103-002"
+            (
+                r["flight_id"],
+                r["fare"] * Decimal("1.19"),
+                cents(r["fare"] / 3),
+                r["fare"] - Decimal("0.005"),
+            )
+            for r in ROWS
+            if r["flight_id"] == "20240103-002"
         ],
-    ),  # fmt: skip
+    ),
     "standard deviation": (
         "SELECT origin, stddev(delay), max(delay) - min(delay) FROM flights GROUP BY 1 ORDER BY 1",
         lambda: [
@@ -211,11 +216,8 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     ),
     "approximate percentiles": (
         "SELECT approx_percentile(distance, 0.0), approx_percentile(distance, 1.0), "
-        "abs(approx_percentile(distance, 0.5) - %d) < 60 FROM flights"
-        % median(r["distance"] for r in ROWS),
-        lambda: [
-            (min(r["distance"] for r in ROWS), max(r["distance"] for r in ROWS), True)
-        ],
+        f"abs(approx_percentile(distance, 0.5) - {MEDIAN}) < 60 FROM flights",
+        lambda: [(min(r["distance"] for r in ROWS), max(r["distance"] for r in ROWS), True)],
     ),
     "several percentiles at once": (
         "SELECT cardinality(approx_percentile(delay, ARRAY[0.5, 0.9, 0.99])) FROM flights",
@@ -272,13 +274,18 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
         "GROUP BY 1 ORDER BY 2 DESC, 1",
         lambda: sorted(
             Counter(
-                "none" if r["delay"] is None else "early" if r["delay"] < 0
-                else "on time" if r["delay"] < 15 else "late"
+                "none"
+                if r["delay"] is None
+                else "early"
+                if r["delay"] < 0
+                else "on time"
+                if r["delay"] < 15
+                else "late"
                 for r in ROWS
             ).items(),
             key=lambda pair: (-pair[1], pair[0]),
         ),
-    ),  # fmt: skip
+    ),
     "listagg": (
         "SELECT origin, listagg(DISTINCT carrier, '|') WITHIN GROUP (ORDER BY carrier) "
         "FROM flights WHERE event_date = '2024-01-02' GROUP BY origin ORDER BY origin",
@@ -311,9 +318,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     "left join keeps what has no match": (
         "SELECT c.carrier, count(f.flight_id) FROM carriers c LEFT JOIN flights f "
         "ON f.carrier = c.carrier GROUP BY c.carrier ORDER BY 1",
-        lambda: [
-            (code, sum(r["carrier"] == code for r in ROWS)) for code in sorted(NAMES)
-        ],
+        lambda: [(code, sum(r["carrier"] == code for r in ROWS)) for code in sorted(NAMES)],
     ),
     "anti join": (
         "SELECT carrier FROM carriers WHERE carrier NOT IN (SELECT carrier FROM flights)",
@@ -327,9 +332,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     "using": (
         "SELECT carrier, country, count(*) FROM flights JOIN carriers USING (carrier) "
         "GROUP BY carrier, country ORDER BY carrier",
-        lambda: [
-            (c, COUNTRIES[c], len(found)) for c, found in grouped(ROWS, "carrier").items()
-        ],
+        lambda: [(c, COUNTRIES[c], len(found)) for c, found in grouped(ROWS, "carrier").items()],
     ),
     "self join of routes there and back": (
         "WITH routes AS (SELECT origin, dest, count(*) AS n FROM flights GROUP BY 1, 2) "
@@ -368,10 +371,11 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
         lambda: sorted(
             Counter(
                 {"JFK": "Kennedy", "SFO": "San Francisco"}[r["origin"]]
-                for r in ROWS if r["origin"] in ("JFK", "SFO")
+                for r in ROWS
+                if r["origin"] in ("JFK", "SFO")
             ).items()
         ),
-    ),  # fmt: skip
+    ),
     # windows
     "top two of each group": (
         "SELECT carrier, flight_id, place FROM (SELECT carrier, flight_id, row_number() OVER "
@@ -414,7 +418,8 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
             (c, at)
             for at, (c, _) in enumerate(
                 sorted(
-                    grouped(ROWS, "carrier").items(), key=lambda p: -sum(r["distance"] for r in p[1])
+                    grouped(ROWS, "carrier").items(),
+                    key=lambda p: -sum(r["distance"] for r in p[1]),
                 ),
                 1,
             )
@@ -423,9 +428,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     "ntile": (
         "SELECT t, count(*) FROM (SELECT ntile(4) OVER (ORDER BY flight_id) AS t FROM flights) "
         "GROUP BY t ORDER BY t",
-        lambda: [
-            (q, len(ROWS) // 4 + (q <= len(ROWS) % 4)) for q in range(1, 5)
-        ],
+        lambda: [(q, len(ROWS) // 4 + (q <= len(ROWS) % 4)) for q in range(1, 5)],
     ),
     "gaps and islands": (
         "SELECT tail, sum(fresh) FROM (SELECT tail, CASE WHEN scheduled - lag(scheduled) OVER "
@@ -435,7 +438,8 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     ),
     # nested values
     "unnest tags": (
-        "SELECT tag, count(*) FROM flights CROSS JOIN UNNEST(tags) AS t (tag) GROUP BY 1 ORDER BY 1",
+        "SELECT tag, count(*) FROM flights CROSS JOIN UNNEST(tags) AS t (tag) GROUP BY 1 "
+        "ORDER BY 1",
         lambda: sorted(Counter(tag for r in ROWS for tag in r["tags"]).items()),
     ),
     "unnest with ordinality": (
@@ -449,16 +453,12 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     ),
     "left join unnest keeps rows without elements": (
         "SELECT count(*), count(tag) FROM flights LEFT JOIN UNNEST(tags) AS t (tag) ON TRUE",
-        lambda: [
-            (sum(max(len(r["tags"]), 1) for r in ROWS), sum(len(r["tags"]) for r in ROWS))
-        ],
+        lambda: [(sum(max(len(r["tags"]), 1) for r in ROWS), sum(len(r["tags"]) for r in ROWS))],
     ),
     "unnest a map": (
         "SELECT class, sum(n) FROM flights CROSS JOIN UNNEST(seats) AS t (class, n) "
         "GROUP BY class ORDER BY class",
-        lambda: [
-            (kind, sum(r["seats"][kind] for r in ROWS)) for kind in ("business", "economy")
-        ],
+        lambda: [(kind, sum(r["seats"][kind] for r in ROWS)) for kind in ("business", "economy")],
     ),
     "fields of a struct": (
         "SELECT crew.captain, sum(crew.pilots) FROM flights f WHERE f.crew.captain IS NOT NULL "
@@ -519,7 +519,8 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
                     str(n)
                     for n in sorted(
                         (
-                            r["number"] for r in ROWS
+                            r["number"]
+                            for r in ROWS
                             if r["event_date"] == "2024-01-03" and r["carrier"] == "BA"
                         ),
                         reverse=True,
@@ -527,7 +528,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
                 ),
             )
         ],
-    ),  # fmt: skip
+    ),
     # text, JSON
     "a value out of JSON": (
         "SELECT json_extract_scalar(payload, '$.meal.kind'), count(*) FROM flights "
@@ -537,9 +538,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     "numbers out of JSON": (
         "SELECT sum(CAST(json_extract_scalar(payload, '$.bags') AS integer)), "
         "sum(CAST(json_extract(payload, '$.ids[1]') AS bigint)) FROM flights",
-        lambda: [
-            (sum(payload(r)["bags"] for r in ROWS), sum(payload(r)["ids"][1] for r in ROWS))
-        ],
+        lambda: [(sum(payload(r)["bags"] for r in ROWS), sum(payload(r)["ids"][1] for r in ROWS))],
     ),
     "JSON cast to an array and unnested": (
         "SELECT sum(id) FROM flights CROSS JOIN UNNEST(CAST(json_extract(payload, '$.ids') "
@@ -604,11 +603,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     "minutes between two times": (
         "SELECT sum(date_diff('minute', scheduled, departed)) FROM flights WHERE NOT cancelled",
         lambda: [
-            (
-                sum(
-                    int((r["departed"] - r["scheduled"]) / timedelta(minutes=1)) for r in FLOWN
-                ),
-            )
+            (sum(int((r["departed"] - r["scheduled"]) / timedelta(minutes=1)) for r in FLOWN),)
         ],
     ),
     "whole months, not boundaries": (
@@ -632,9 +627,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
     "last days": (
         "SELECT count(*) FROM flights WHERE date(event_date) > "
         "(SELECT max(date(event_date)) FROM flights) - INTERVAL '7' DAY",
-        lambda: [
-            (sum(r["event_date"] > "2024-02-02" for r in ROWS),)
-        ],
+        lambda: [(sum(r["event_date"] > "2024-02-02" for r in ROWS),)],
     ),
     "hours in another time zone": (
         "SELECT hour(scheduled AT TIME ZONE 'America/New_York'), count(*) FROM flights "
@@ -726,7 +719,7 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
         "WHERE n = 1",
         lambda: [(len(ROWS),)],
     ),
-}  # fmt: skip
+}
 
 
 def test_there_are_enough_questions() -> None:
