@@ -407,7 +407,7 @@ def test_information_schema_is_the_catalog(athena: Athena) -> None:
     ).values
     assert found[0] == ("flight_id", "varchar", None)
     assert found[-1] == ("event_date", "varchar", "partition key")
-    kinds = dict((row[0], row[1]) for row in found)
+    kinds = {row[0]: row[1] for row in found}
     assert kinds["crew"] == "row(pilots integer, captain varchar)"
     assert kinds["fare"] == "decimal(10,2)"
     assert athena.ask(
