@@ -12,13 +12,12 @@ import duckdb
 from local.athena.catalog.partitions import NULL, Partition, partitions
 from local.athena.catalog.tables import Glue, GlueTable
 from local.athena.errors import QueryFailed
-from local.athena.lake.cache import Cache, Cached
+from local.athena.lake.cache import Cache, Folder, folder_of, merged
+from local.athena.lake.footers import Schema
 from local.athena.lake.formats import converter
 from local.athena.lake.objects import Store
 from local.athena.sql.relations import Field, Scan
 from local.athena.sql.types import Type, quote, text
-
-Schema = tuple[tuple[str, str], ...]
 
 # How a file's Arrow type must begin to be read as a column of some type.
 READABLE = {
@@ -45,7 +44,7 @@ class Plan:
 
     scans: str = ""
     parameters: list[list[str]] = field(default_factory=list)
-    files: list[Cached] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
     scanned: int = 0
 
 
@@ -70,18 +69,21 @@ class Planner:
         found = partitions(self.glue, self.store, table, self.now, scan.pinned)
         kept = self._matching(table, scan, found)
         variant, convert = converter(table.format, table.fields, table.serde_properties)
-        groups: dict[Schema, list[str]] = {}
-        for partition in kept:
-            folder = dict(zip(table.keys, partition.values, strict=True))
-            for item in partition.objects:
-                cached = self.cache.file(item, folder, variant, convert)
-                groups.setdefault(cached.footer.columns, []).append(cached.path)
-                plan.files.append(cached)
-                if convert is None:
-                    plan.scanned += cached.footer.scanned(scan.used)
-                elif scan.used or table.format != "orc":
-                    plan.scanned += cached.size
-        branches = [self._branch(plan, table, schema, files) for schema, files in groups.items()]
+        name = f"{table.database}.{table.name}"
+        folders = [
+            self.cache.folder(
+                name,
+                folder_of(zip(table.keys, partition.values, strict=True)),
+                partition.bucket,
+                partition.entries,
+                variant,
+                convert,
+            )
+            for partition in kept
+        ]
+        plan.folders += folders
+        plan.scanned += sum(_billed(folder, scan.used, table.format) for folder in folders)
+        branches = [self._branch(plan, table, *group) for group in merged(folders)]
         return " UNION ALL ".join(branches) or _nothing(table.fields)
 
     def _matching(self, table: GlueTable, scan: Scan, found: list[Partition]) -> list[Partition]:
@@ -130,6 +132,13 @@ class Planner:
         )
         hive = f", hive_partitioning = true, hive_types = {{{kinds}}}" if kinds else ""
         return f"SELECT {columns} FROM read_parquet(${len(plan.parameters)}{hive or NO_HIVE})"
+
+
+def _billed(folder: Folder, used: set[str], form: str) -> int:
+    """Parquet is billed by the columns that are used, everything else as a whole."""
+    if form == "parquet":
+        return sum(folder.columns.get(name, 0) for name in used)
+    return folder.size if used or form != "orc" else 0
 
 
 NO_HIVE = ", hive_partitioning = false"
