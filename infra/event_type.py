@@ -11,7 +11,7 @@ from infra.delivery import Delivery, Transform
 from infra.environments import Environment
 from infra.function import Dependencies
 from infra.ingestion import Ingestion
-from infra.interface import publish, tags
+from infra.interface import export, publish, tags
 from infra.lake import Lake
 from infra.storage import ERRORS_PREFIX, EVENTS_PREFIX
 
@@ -90,6 +90,7 @@ class EventType(cdk.Stack):
         table.grant_schema(delivery.role)
         lake.bucket.grant_store(delivery.role, data_prefix, error_prefix)
 
+        export(self, ingestion.stream.stream_arn, ingestion.stream.stream_name)
         publish(
             self,
             EventType=name,
