@@ -3,11 +3,14 @@
 `cdk deploy -c env=prod` chooses one. To add an environment is to add a value to ENVIRONMENTS.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk.aws_logs import RetentionDays
 
+from infra.deliveries import Delivered
 from infra.errors import WrongConfiguration
+from infra.lifetimes import Lifetime
 
 # AWS's limits for a delivery stream that converts and partitions, for a function that Firehose
 # calls, and for Athena's cutoff: a value outside them fails late, in the middle of a deployment.
@@ -49,6 +52,21 @@ class Environment:
     shorter is fresher, longer makes fewer and larger files, which are faster to query."""
     transform_memory_mib: int
     transform_seconds: int
+    events: Lifetime
+    errors: Lifetime
+    """Of everything that is not in the tables: rejected records, and what could not be sent."""
+    source: Lifetime
+    """Of the records as they came, where an event type keeps them."""
+    deliveries: Mapping[str, Delivered] = field(default_factory=dict)
+    """By event type; one that is not named is delivered as `Delivered()`."""
+
+    @property
+    def database(self) -> str:
+        """The name of the database in the catalog."""
+        return f"headrace_{self.name}"
+
+    def delivered(self, event_type: str) -> Delivered:
+        return self.deliveries.get(event_type, Delivered())
 
     def __post_init__(self) -> None:
         if not (self.name.isascii() and self.name.isalnum() and self.name.islower()):
@@ -91,6 +109,9 @@ ENVIRONMENTS = (
         buffer_seconds=60,
         transform_memory_mib=512,
         transform_seconds=60,
+        events=Lifetime(),
+        errors=Lifetime(expiry_days=30),
+        source=Lifetime(expiry_days=7),
     ),
     Environment(
         name="prod",
@@ -104,6 +125,10 @@ ENVIRONMENTS = (
         buffer_seconds=300,
         transform_memory_mib=1024,
         transform_seconds=60,
+        events=Lifetime(infrequent_days=90, archive_days=365),
+        errors=Lifetime(infrequent_days=90, expiry_days=400),
+        source=Lifetime(infrequent_days=30, archive_days=90, expiry_days=400),
+        deliveries={"flight": Delivered(source_backup=True)},
     ),
 )
 

@@ -6,16 +6,25 @@ from constructs import Construct
 from events.contract import Event
 from infra.catalog import Table
 from infra.delivery import Delivery, Transform
+from infra.endpoint import EndpointDelivery
 from infra.environments import Environment
 from infra.function import Dependencies
 from infra.ingestion import Ingestion
 from infra.interface import publish, tags
 from infra.lake import Lake
-from infra.storage import ERRORS_PREFIX, EVENTS_PREFIX
+from infra.rejected import Rejected
+from infra.storage import (
+    ERRORS_PREFIX,
+    EVENTS_PREFIX,
+    REJECTED_PREFIX,
+    SOURCE_PREFIX,
+    UNSENT_PREFIX,
+)
 
 
 class EventType(cdk.Stack):
-    """ingestion ─► transform ─► delivery ─► table"""
+    """ingestion ─► transform ─► delivery ─► table
+    └─► endpoint      └─► rejected"""
 
     def __init__(
         self,
@@ -33,7 +42,9 @@ class EventType(cdk.Stack):
             tags=tags(environment, stage=name),
             termination_protection=environment.keep_data,
         )
+        options = environment.delivered(name)
         data_prefix, error_prefix = f"{EVENTS_PREFIX}{name}/", f"{ERRORS_PREFIX}{name}/"
+        rejected_prefix, source_prefix = f"{REJECTED_PREFIX}{name}/", f"{SOURCE_PREFIX}{name}/"
 
         dependencies = Dependencies(self, "Dependencies")
         ingestion = Ingestion(
@@ -46,6 +57,8 @@ class EventType(cdk.Stack):
             event_type=name,
             dependencies=dependencies,
             key=lake.key,
+            bucket=lake.bucket,
+            rejected_prefix=rejected_prefix,
         )
         table = Table(
             self,
@@ -67,12 +80,40 @@ class EventType(cdk.Stack):
             key=lake.key,
             data_prefix=data_prefix,
             error_prefix=error_prefix,
+            source_prefix=source_prefix,
+            options=options,
+        )
+        rejected = Rejected(
+            self,
+            "Rejected",
+            environment=environment,
+            event_type=name,
+            database=lake.database,
+            bucket=lake.bucket,
+            error_prefix=error_prefix,
+            rejected_prefix=rejected_prefix,
         )
 
         ingestion.grant_read(delivery.role)
         transform.grant_invoke(delivery.role)
         table.grant_schema(delivery.role)
-        lake.bucket.grant_store(delivery.role, data_prefix, error_prefix)
+        lake.bucket.grant_add(transform.role, rejected_prefix)
+        backup = [source_prefix] if options.source_backup else []
+        lake.bucket.grant_store(delivery.role, data_prefix, error_prefix, *backup)
+        if options.endpoint:
+            unsent_prefix = f"{UNSENT_PREFIX}{name}/"
+            endpoint = EndpointDelivery(
+                self,
+                "EndpointDelivery",
+                environment=environment,
+                endpoint=options.endpoint,
+                source=ingestion.stream,
+                bucket=lake.bucket,
+                key=lake.key,
+                unsent_prefix=unsent_prefix,
+            )
+            ingestion.grant_read(endpoint.role)
+            lake.bucket.grant_store(endpoint.role, unsent_prefix)
 
         publish(
             self,
@@ -80,6 +121,7 @@ class EventType(cdk.Stack):
             StreamName=ingestion.stream.stream_name,
             DeliveryStreamName=delivery.resource.delivery_stream_name,
             TableName=table.resource.ref,
+            RejectedName=rejected.view_name,
             TransformFunctionName=transform.resource.function_name,
             DataPrefix=data_prefix,
             ErrorPrefix=error_prefix,

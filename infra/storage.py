@@ -13,6 +13,13 @@ from infra.findings import accept
 RESULTS_PREFIX = "athena/"
 EVENTS_PREFIX = "events/"
 ERRORS_PREFIX = "errors/"
+"""Firehose's own lines on what it could not deliver."""
+REJECTED_PREFIX = "rejected/"
+"""The transform's lines on what it rejected: payload and reason."""
+SOURCE_PREFIX = "source/"
+"""Records as they came."""
+UNSENT_PREFIX = "unsent/"
+"""Records that an HTTP endpoint did not take; the lake has them all the same."""
 
 
 def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
@@ -108,6 +115,21 @@ class Bucket(s3.Bucket):
             " this event type's own",
         )
 
+    def grant_add(self, writer: iam.IRole, prefix: str) -> None:
+        """Putting whole objects under the prefix, in one request each."""
+        iam.Grant.add_to_principal(
+            grantee=writer,
+            actions=["s3:PutObject"],
+            resource_arns=[self.arn_for_objects(f"{prefix}*")],
+        )
+        self._key.grant_through("s3", writer, "kms:GenerateDataKey")
+        accept(
+            writer,
+            f"AwsSolutions-IAM5[Resource::{self._arn_abroad}/{prefix}*]",
+            reason="The writer names the objects by what is in them: no grant can be narrower than"
+            " the prefix that is this event type's own",
+        )
+
     @property
     def _arn_abroad(self) -> str:
         """The bucket's ARN as cdk-nag prints it for other stacks: the name of its export."""
@@ -126,6 +148,15 @@ def _lifecycle(environment: Environment) -> list[s3.LifecycleRule]:
             expiration=cdk.Duration.days(environment.query_result_days),
         ),
     ]
+    for name, prefix, lifetime in (
+        ("Events", EVENTS_PREFIX, environment.events),
+        ("Errors", ERRORS_PREFIX, environment.errors),
+        ("Rejected", REJECTED_PREFIX, environment.errors),
+        ("Unsent", UNSENT_PREFIX, environment.errors),
+        ("Source", SOURCE_PREFIX, environment.source),
+    ):
+        if rule := lifetime.rule(name, prefix):
+            rules.append(rule)
     if environment.old_version_days:
         kept = cdk.Duration.days(environment.old_version_days)
         rules.append(
