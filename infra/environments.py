@@ -22,6 +22,8 @@ TRANSFORM_MEMORY_MIB = range(128, 10_240 + 1)
 TRANSFORM_SECONDS = range(1, 300 + 1)
 LEAST_SCAN_LIMIT_BYTES = 10_000_000
 NAME_LENGTH = range(1, 20 + 1)
+COMPACTION_MEMORY_MIB = range(512, 10_240 + 1)
+COMPACTION_DISK_MIB = range(1024, 10_240 + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,11 @@ class Environment:
     shorter is fresher, longer makes fewer and larger files, which are faster to query."""
     transform_memory_mib: int
     transform_seconds: int
+    compaction_hours: int
+    """Hours from one run of the compaction to the next."""
+    compaction_memory_mib: int
+    compaction_disk_mib: int
+    """The function's disk: a fifth of it is what one pass over an event date reads at most."""
     events: Lifetime
     errors: Lifetime
     """Of everything that is not in the tables: rejected records, and what could not be sent."""
@@ -80,6 +87,9 @@ class Environment:
         self._at_least("access_log_days", self.access_log_days, 1)
         self._at_least("old_version_days", self.old_version_days, 0)
         self._at_least("query_result_days", self.query_result_days, 1)
+        self._at_least("compaction_hours", self.compaction_hours, 1)
+        self._within("compaction_memory_mib", self.compaction_memory_mib, COMPACTION_MEMORY_MIB)
+        self._within("compaction_disk_mib", self.compaction_disk_mib, COMPACTION_DISK_MIB)
 
     def _within(self, what: str, value: int, allowed: range) -> None:
         if value not in allowed:
@@ -109,6 +119,9 @@ ENVIRONMENTS = (
         buffer_seconds=60,
         transform_memory_mib=512,
         transform_seconds=60,
+        compaction_hours=6,
+        compaction_memory_mib=1769,
+        compaction_disk_mib=2560,
         events=Lifetime(),
         errors=Lifetime(expiry_days=30),
         source=Lifetime(expiry_days=7),
@@ -125,6 +138,9 @@ ENVIRONMENTS = (
         buffer_seconds=300,
         transform_memory_mib=1024,
         transform_seconds=60,
+        compaction_hours=1,
+        compaction_memory_mib=3008,
+        compaction_disk_mib=10_240,
         events=Lifetime(infrequent_days=90, archive_days=365),
         errors=Lifetime(infrequent_days=90, expiry_days=400),
         source=Lifetime(infrequent_days=30, archive_days=90, expiry_days=400),

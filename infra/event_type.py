@@ -5,6 +5,7 @@ from constructs import Construct
 
 from events.contract import Event
 from infra.catalog import Table
+from infra.compaction import Compaction
 from infra.delivery import Delivery, Transform
 from infra.endpoint import EndpointDelivery
 from infra.environments import Environment
@@ -14,8 +15,10 @@ from infra.interface import publish, tags
 from infra.lake import Lake
 from infra.rejected import Rejected
 from infra.storage import (
+    COMPACTED_PREFIX,
     ERRORS_PREFIX,
     EVENTS_PREFIX,
+    MANIFEST_PREFIX,
     REJECTED_PREFIX,
     SOURCE_PREFIX,
     UNSENT_PREFIX,
@@ -23,7 +26,7 @@ from infra.storage import (
 
 
 class EventType(cdk.Stack):
-    """ingestion ─► transform ─► delivery ─► table
+    """ingestion ─► transform ─► delivery ─► table ─► compaction ─► views
     └─► endpoint      └─► rejected"""
 
     def __init__(
@@ -63,7 +66,8 @@ class EventType(cdk.Stack):
         table = Table(
             self,
             "Table",
-            event_type=name,
+            table_name=f"{name}_delivered",
+            description=f"{name} rows as delivery wrote them; query {name} instead",
             kind=kind,
             database=lake.database,
             bucket=lake.bucket,
@@ -82,6 +86,20 @@ class EventType(cdk.Stack):
             error_prefix=error_prefix,
             source_prefix=source_prefix,
             options=options,
+        )
+        compaction = Compaction(
+            self,
+            "Compaction",
+            environment=environment,
+            event_type=name,
+            kind=kind,
+            database=lake.database,
+            bucket=lake.bucket,
+            key=lake.key,
+            dependencies=dependencies,
+            delivered_prefix=data_prefix,
+            compacted_prefix=f"{COMPACTED_PREFIX}{name}/",
+            manifest_prefix=f"{MANIFEST_PREFIX}{name}/",
         )
         rejected = Rejected(
             self,
@@ -120,7 +138,10 @@ class EventType(cdk.Stack):
             EventType=name,
             StreamName=ingestion.stream.stream_name,
             DeliveryStreamName=delivery.resource.delivery_stream_name,
-            TableName=table.resource.ref,
+            TableName=compaction.views.name,
+            UniqueName=compaction.views.unique_name,
+            DeliveredName=table.resource.ref,
+            CompactionFunctionName=compaction.function.resource.function_name,
             RejectedName=rejected.view_name,
             TransformFunctionName=transform.resource.function_name,
             DataPrefix=data_prefix,

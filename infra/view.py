@@ -19,11 +19,13 @@ HIVE = {"varchar": "string", "timestamp(3)": "timestamp"}
 
 
 class Column(NamedTuple):
-    """`type` is Trino's, such as varchar, bigint or timestamp(3)."""
+    """`type` is Trino's, such as varchar, bigint or timestamp(3); `hive` is Hive's for the same
+    where it is another than HIVE has."""
 
     name: str
     type: str
     comment: str = ""
+    hive: str = ""
 
 
 class View(Construct):
@@ -59,7 +61,7 @@ class View(Construct):
                     columns=[
                         glue.CfnTable.ColumnProperty(
                             name=column.name,
-                            type=HIVE.get(column.type, column.type),
+                            type=column.hive or HIVE.get(column.type, column.type),
                             comment=column.comment,
                         )
                         for column in columns
