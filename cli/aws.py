@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
 
@@ -76,6 +77,10 @@ class Account:
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         return self.session.client("cloudwatch", config=patient())
+
+    @cached_property
+    def glue(self) -> "GlueClient":
+        return self.session.client("glue", config=patient())
 
     @cached_property
     def kinesis(self) -> "KinesisClient":

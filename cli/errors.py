@@ -9,6 +9,7 @@
     ├─ Unbalanced        1    a record is not accounted for
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
+    ├─ ForbiddenChange   3    a contract must not be deployed as it is
     └─ Interrupted     130    Ctrl-C
 
 The number is the exit code of `headrace`. `headrace local -- COMMAND` returns COMMAND's exit
@@ -63,6 +64,12 @@ class WrongUsage(Failure):
     """What was typed cannot be meant."""
 
     code = 2
+
+
+class ForbiddenChange(Failure):
+    """Deploying a contract would harm the rows that are there."""
+
+    code = 3
 
 
 class Interrupted(Failure):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import local, query, replay, status, types
+from cli.commands import contracts, local, query, replay, status, types
 from cli.telling import failures_told
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def headrace(
       0    done
       1    it did not work; one sentence on standard error says what to do
       2    wrong usage
+      3    a contract must not be deployed as it is
       130  interrupted
     """
 
@@ -67,6 +68,7 @@ app.command("replay")(replay.replay)
 app.command("query")(query.query)
 app.command("status")(status.status)
 app.command("types")(types.types)
+app.add_typer(contracts.app, name="contracts")
 app.add_typer(local.app, name="local")
 
 

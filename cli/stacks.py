@@ -37,6 +37,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     transform_function_name: str
     data_prefix: str
     error_prefix: str
+    delivered_name: str = ""
+    """The table that delivery writes, where `table_name` is a view of it."""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,7 +67,9 @@ def test_the_view_and_the_account_of_firehose_agree_on_every_payload(pipeline: P
 
 def test_what_firehose_cannot_convert_is_there_with_its_code(pipeline: Pipeline) -> None:
     data = samples("device_telemetry", "valid")[0].read_bytes()
-    with _column(pipeline.aws, pipeline.lake["DatabaseName"], "release", "bigint"):
+    flow = pipeline.flows["device_telemetry"]
+    table = flow.get("DeliveredName", flow["TableName"])
+    with _column(pipeline.aws, pipeline.lake["DatabaseName"], table, "release", "bigint"):
         [number] = pipeline.put("device_telemetry", data)
         found: list[Any] = []
 
@@ -96,18 +99,16 @@ def test_a_query_for_one_day_of_arrivals_reads_no_other(pipeline: Pipeline) -> N
 
 
 def _raw(pipeline: Pipeline, event_type: str) -> Iterator[str]:
-    import json
-
     for body in pipeline.objects(pipeline.flows[event_type]["ErrorPrefix"]):
         for line in body.splitlines():
             yield json.loads(line)["rawData"]
 
 
 @contextmanager
-def _column(aws: AWS, database: str, name: str, type_: str) -> Iterator[None]:
+def _column(aws: AWS, database: str, table_name: str, name: str, type_: str) -> Iterator[None]:
     """The table with another type of a column, as long as the block lasts."""
     glue = aws.client("glue")
-    table = glue.get_table(DatabaseName=database, Name="device_telemetry")["Table"]
+    table = glue.get_table(DatabaseName=database, Name=table_name)["Table"]
     kept = {
         key: table[key]
         for key in ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")

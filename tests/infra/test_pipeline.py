@@ -9,12 +9,18 @@ from events.contract import OnDemand
 from infra.environments import named
 from tests.infra.assembly import Assembly, synthesize
 
+PARTS = ("_delivered", "_compacted", "_swap", "_unique")
+"""What an event type's rows lie in, and what says which count."""
 QUERIES = {"cancellations_by_hour", "most_flown_aircraft", "worst_carriers"}
 TYPE_OUTPUTS = {
     "EventType",
     "StreamName",
     "DeliveryStreamName",
     "TableName",
+    "UniqueName",
+    "DeliveredName",
+    "RejectedName",
+    "CompactionFunctionName",
     "TransformFunctionName",
     "DataPrefix",
     "ErrorPrefix",
@@ -82,9 +88,13 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
         table.properties["TableInput"]["Name"]: table.properties["TableInput"]
         for table in assembly.resources("AWS::Glue::Table")
     }
-    assert set(tables) == set(registry.names())
+    assert set(tables) == {
+        f"{name}{suffix}"
+        for name in registry.names()
+        for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected")
+    }
     for name, kind in registry.types().items():
-        table = tables[name]
+        table = tables[f"{name}_delivered"]
         assert [
             (column["Name"], column["Type"], column.get("Comment", ""))
             for column in table["StorageDescriptor"]["Columns"]
@@ -109,12 +119,17 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
 
 def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: Assembly) -> None:
     environment = named(assembly.environment)
+    tables = {
+        table.properties["TableInput"]["Name"]: table.name
+        for table in assembly.resources("AWS::Glue::Table")
+    }
     for stream in assembly.resources("AWS::KinesisFirehose::DeliveryStream"):
         name = assembly.manifest[stream.stack]["tags"]["headrace:stage"]
         ids = {
             resource.type: resource.name
             for resource in assembly.resources()
             if resource.stack == stream.stack
+            and not resource.name.startswith(("Backup", "Compaction"))
         }
         destination = stream.properties["ExtendedS3DestinationConfiguration"]
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
@@ -140,15 +155,15 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
                 "BufferIntervalInSeconds": "15",
                 "BufferSizeInMBs": "0.5",
             },
-            "table": {"Ref": ids["AWS::Glue::Table"]},
+            "table": {"Ref": tables[f"{name}_delivered"]},
             "hints": {
                 "IntervalInSeconds": environment.buffer_seconds,
                 "SizeInMBs": environment.buffer_mib,
             },
             "partitioning": True,
             "prefix": f"events/{name}/event_date=!{{partitionKeyFromLambda:event_date}}/",
-            "errors": f"errors/{name}/!{{firehose:error-output-type}}/"
-            "arrival_date=!{timestamp:yyyy-MM-dd}/",
+            "errors": f"errors/{name}/arrival_date=!{{timestamp:yyyy-MM-dd}}/"
+            "!{firehose:error-output-type}/",
             "log": {"Ref": ids["AWS::Logs::LogStream"]},
         }
 
@@ -179,11 +194,21 @@ def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembl
 
 
 def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assembly) -> None:
-    found = {
-        function.stack: function.properties["Environment"]["Variables"]["EVENT_TYPE"]
-        for function in assembly.resources("AWS::Lambda::Function")
+    found = {}
+    for function in assembly.resources("AWS::Lambda::Function"):
+        variables = function.properties["Environment"]["Variables"]
+        assert "Fn::ImportValue" in variables["BUCKET"]
+        prefixes = {value for word, value in variables.items() if word.endswith("_PREFIX")}
+        package = function.properties["Handler"].split(".")[1]
+        found[function.stack, package] = (variables["EVENT_TYPE"], prefixes)
+    assert found == {
+        (stack_of(assembly, name), package): (name, {f"{prefix}/{name}/" for prefix in prefixes})
+        for name in registry.names()
+        for package, prefixes in (
+            ("delivery_transform", ("rejected",)),
+            ("compaction", ("events", "compacted", "compaction")),
+        )
     }
-    assert found == {stack_of(assembly, name): name for name in registry.names()}
 
 
 def test_synthesizing_again_elsewhere_gives_the_same_files(

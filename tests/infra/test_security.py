@@ -38,6 +38,7 @@ WITHOUT_CUSTOMER_KEY = {"AccessLogs"}
 NAMES = {
     "AWS::Athena::NamedQuery": "Name",
     "AWS::Athena::WorkGroup": "Name",
+    "AWS::Events::Rule": "Name",
     "AWS::Glue::Database": "DatabaseInput.Name",
     "AWS::Glue::Table": "TableInput.Name",
     "AWS::IAM::Policy": None,  # PolicyName is no name in the account, only in its role
@@ -47,6 +48,7 @@ NAMES = {
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Lambda::Permission": None,
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Logs::LogStream": "LogStreamName",
     "AWS::S3::Bucket": "BucketName",
@@ -59,6 +61,10 @@ NAMED = {
     "AWS::Glue::Table",
 }
 KEPT = {"AWS::KMS::Key", "AWS::Kinesis::Stream", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
+
+PREFIXES = tuple(
+    f"/{word}/" for word in "events errors rejected source unsent compacted compaction".split()
+)
 
 # Actions that know no resources: https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
 WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
@@ -140,7 +146,7 @@ def _is_wild(resource: object) -> bool:
     """Whether an ARN has a wildcard other than for the objects under a type's own prefix."""
     match resource:
         case {"Fn::Join": ["", [_, str(path)]]} if path.count("/") == 3:
-            return not path.startswith(("/events/", "/errors/")) or path.index("*") < len(path) - 1
+            return not path.startswith(PREFIXES) or path.index("*") < len(path) - 1
         case _:
             return "*" in str(resource)
 
@@ -175,6 +181,11 @@ def test_every_log_group_forgets(assembly: Assembly) -> None:
 def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
     assembly: Assembly,
 ) -> None:
+    prod = assembly.environment == "prod"
+    bounds = {
+        "delivery_transform": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
+        "compaction": {"Timeout": 900, "MemorySize": 3008 if prod else 1769},
+    }
     for function in assembly.resources("AWS::Lambda::Function"):
         shown = {
             name: function.properties[name]
@@ -184,8 +195,7 @@ def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
             "Architectures": ["arm64"],
             "Runtime": "python3.14",
             "TracingConfig": {"Mode": "Active"},
-            "Timeout": 60,
-            "MemorySize": {"dev": 512, "prod": 1024}[assembly.environment],
+            **bounds[function.properties["Handler"].split(".")[1]],
         }, function
         assert "Ref" in function.properties["LoggingConfig"]["LogGroup"], function
 
@@ -210,5 +220,8 @@ def test_nothing_runs_that_is_not_in_functions(assembly: Assembly) -> None:
     handlers = {
         function.properties["Handler"] for function in assembly.resources("AWS::Lambda::Function")
     }
-    assert handlers == {"functions.delivery_transform.handler.handler"}
+    assert handlers == {
+        "functions.compaction.handler.handler",
+        "functions.delivery_transform.handler.handler",
+    }
     assert not [resource for resource in assembly.resources() if "Custom" in resource.type]
