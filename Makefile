@@ -17,16 +17,18 @@ setup: .setup  ## the virtual environment, the CDK command line and the function
 
 .setup: requirements.txt pyproject.toml package-lock.json functions/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Headrace needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
-	uv pip sync --quiet requirements.txt
-	uv pip install --quiet --no-deps --editable .
-	npm ci --silent
-	python -m infra.layer
+	@echo "Setting up: Python packages, the CDK command line, the functions' layer"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || (echo 'Headrace needs venv; on Debian and Ubuntu: apt install python3-venv'; exit 1)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
+	@uv pip sync --quiet requirements.txt
+	@uv pip install --quiet --no-deps --editable .
+	@npm ci --silent
+	@python -m infra.layer
 	@touch .setup
 
 demo: setup  ## everything on this machine: local AWS, deploy, a year of real flights, SQL, the account
-	headrace local --port 0 -- sh -c '$(MAKE) --no-print-directory --silent deploy && python -m cli.demo --env $(ENV)'
+	@mkdir -p build
+	@headrace local --port 0 --log build/local.log -- sh -c '$(MAKE) --no-print-directory --silent deploy && python -m cli.demo --env $(ENV)'
 
 check: setup  ## lint, format, types, templates: the gate
 	ruff check .

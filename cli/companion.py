@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO
@@ -28,6 +29,10 @@ STOP = 60.0
 
 def command(options: Sequence[str]) -> list[str]:
     """`-P`: a folder named `local` where it is started must not be taken for ours."""
+    if find_spec("moto") is None:
+        raise Failure(
+            "The local AWS is not installed: run `make setup`, or install headrace[local]."
+        )
     return [sys.executable, "-P", "-m", "local", *options]
 
 

@@ -31,7 +31,7 @@ from cli.terminal import show, write
 EVENTS = {"flight": None, "device_telemetry": 2_000}
 """Built-in events that are replayed of each type; None is all."""
 QUERIES = ("worst_carriers", "cancellations_by_hour", "most_flown_aircraft")
-ROWS = 5
+ROWS = 10
 DELAYS = "SELECT count(*) AS flights, round(avg(departure_delay), 1) AS mean_delay FROM flight"
 ONE_DAY = f"{DELAYS} WHERE event_date = '2013-07-04'"
 FIRST_LOOK, LAST_LOOK = 0.5, 3.0

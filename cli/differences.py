@@ -29,8 +29,9 @@ def differences(
     """By event type, the worst first; empty when what is declared is what is deployed."""
     found: list[Difference] = []
     kinds = registry.types()
-    # A stack whose first deployment failed has no outputs: nothing of it is there to compare.
-    there = {name for name in environment.event_types if environment.stacks[name].outputs}
+    # A stack whose first deployment failed has no outputs: nothing of it is there to compare. One
+    # that has others is no event type.
+    there = {name for name, stack in environment.stacks.items() if "EventType" in stack.outputs}
     for name in sorted(kinds.keys() | there):
         if only not in (None, name):
             continue

@@ -18,9 +18,10 @@ class Athena(msgspec.Struct, frozen=True):
 
 
 class Prices(msgspec.Struct, frozen=True):
-    """The whole file; `date` is when the prices were read."""
+    """The whole file; `date` is when the prices were read, `source` where."""
 
     date: str
+    source: str
     region: str
     currency: str
     athena: Athena

@@ -85,8 +85,6 @@ class Source:
                 if member.eof:
                     member = None
         if member is not None:
-            yield member.flush()
-        if member is not None and not member.eof:
             raise self._unreadable("its gzip data ends in the middle")
 
     def _split(self, chunks: Iterable[bytes]) -> Iterator[list[bytes]]:

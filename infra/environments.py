@@ -20,6 +20,8 @@ BUFFER_MIB = range(64, 128 + 1)
 BUFFER_SECONDS = range(60, 900 + 1)
 TRANSFORM_MEMORY_MIB = range(128, 10_240 + 1)
 TRANSFORM_SECONDS = range(1, 300 + 1)
+PROCESSOR_MEMORY_MIB = range(128, 10_240 + 1)
+PROCESSOR_SECONDS = range(1, 900 + 1)
 LEAST_SCAN_LIMIT_BYTES = 10_000_000
 NAME_LENGTH = range(1, 20 + 1)
 COMPACTION_MEMORY_MIB = range(512, 10_240 + 1)
@@ -54,6 +56,10 @@ class Environment:
     shorter is fresher, longer makes fewer and larger files, which are faster to query."""
     transform_memory_mib: int
     transform_seconds: int
+    processor_memory_mib: int
+    """More memory is more CPU, for every processor: the whole of one at 1,769 MiB."""
+    processor_seconds: int
+    """A batch that takes longer has failed, and is tried again."""
     compaction_hours: int
     """Hours from one run of the compaction to the next."""
     compaction_memory_mib: int
@@ -83,6 +89,8 @@ class Environment:
         self._within("buffer_seconds", self.buffer_seconds, BUFFER_SECONDS)
         self._within("transform_memory_mib", self.transform_memory_mib, TRANSFORM_MEMORY_MIB)
         self._within("transform_seconds", self.transform_seconds, TRANSFORM_SECONDS)
+        self._within("processor_memory_mib", self.processor_memory_mib, PROCESSOR_MEMORY_MIB)
+        self._within("processor_seconds", self.processor_seconds, PROCESSOR_SECONDS)
         self._at_least("scan_limit_bytes", self.scan_limit_bytes, LEAST_SCAN_LIMIT_BYTES)
         self._at_least("access_log_days", self.access_log_days, 1)
         self._at_least("old_version_days", self.old_version_days, 0)
@@ -119,6 +127,8 @@ ENVIRONMENTS = (
         buffer_seconds=60,
         transform_memory_mib=512,
         transform_seconds=60,
+        processor_memory_mib=512,
+        processor_seconds=60,
         compaction_hours=6,
         compaction_memory_mib=1769,
         compaction_disk_mib=2560,
@@ -138,6 +148,8 @@ ENVIRONMENTS = (
         buffer_seconds=300,
         transform_memory_mib=1024,
         transform_seconds=60,
+        processor_memory_mib=1024,
+        processor_seconds=60,
         compaction_hours=1,
         compaction_memory_mib=3008,
         compaction_disk_mib=10_240,

@@ -4,6 +4,8 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from events.contract import Event
+from infra import watches
+from infra.alarms import Alarms
 from infra.catalog import Table
 from infra.compaction import Compaction
 from infra.delivery import Delivery, Transform
@@ -50,7 +52,8 @@ class EventType(cdk.Stack):
         rejected_prefix, source_prefix = f"{REJECTED_PREFIX}{name}/", f"{SOURCE_PREFIX}{name}/"
 
         dependencies = Dependencies(self, "Dependencies")
-        ingestion = Ingestion(
+        self.retention = kind.contract.retention
+        self.ingestion = ingestion = Ingestion(
             self, "Ingestion", environment=environment, contract=kind.contract, key=lake.key
         )
         transform = Transform(
@@ -110,6 +113,19 @@ class EventType(cdk.Stack):
             bucket=lake.bucket,
             error_prefix=error_prefix,
             rejected_prefix=rejected_prefix,
+        )
+
+        Alarms(
+            self,
+            "Alarms",
+            topic=lake.alarms,
+            watches=watches.of_event_type(
+                name,
+                retention=self.retention,
+                stream={"StreamName": ingestion.stream.stream_name},
+                delivery={"DeliveryStreamName": delivery.resource.delivery_stream_name},
+                transform={"FunctionName": transform.resource.function_name},
+            ),
         )
 
         ingestion.grant_read(delivery.role)

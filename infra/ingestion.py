@@ -60,6 +60,15 @@ class Ingestion(Construct):
         )
         self._key.grant_through("kinesis", reader, "kms:Decrypt")
 
+    def grant_write(self, writer: iam.IGrantable) -> None:
+        """Putting whole batches: a processor has no use for single records."""
+        iam.Grant.add_to_principal(
+            grantee=writer,
+            actions=["kinesis:PutRecords"],
+            resource_arns=[self.stream.stream_arn],
+        )
+        self._key.grant_through("kinesis", writer, "kms:GenerateDataKey")
+
 
 def _capacity(capacity: OnDemand | Provisioned) -> tuple[kinesis.StreamMode, int | None]:
     if isinstance(capacity, Provisioned):

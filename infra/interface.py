@@ -11,9 +11,11 @@ def publish(stack: cdk.Stack, **outputs: str) -> None:
         cdk.CfnOutput(stack, name, value=value)
 
 
-def tags(environment: Environment, *, stage: str) -> dict[str, str]:
+def tags(environment: Environment, **what: str) -> dict[str, str]:
     """Tags of a stack, which CloudFormation hands on to all its resources.
 
-    `stage` is `lake` or the name of an event type.
+    Besides its environment a stack is tagged with what it is: `stage`, which is `lake` or the name
+    of an event type, or else `processor`, with the name of one.
     """
-    return {"headrace:environment": environment.name, "headrace:stage": stage}
+    found = {"environment": environment.name, **what}
+    return {f"headrace:{word}": name for word, name in found.items()}

@@ -1,9 +1,10 @@
-"""The lake: one bucket of events, its catalog, and SQL over it."""
+"""The lake: one bucket of events, its catalog, SQL over it, and the topic of all alarms."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from infra.alarms import Topic
 from infra.environments import Environment
 from infra.interface import publish, tags
 from infra.sql import NamedQueries, WorkGroup
@@ -35,6 +36,7 @@ class Lake(cdk.Stack):
         workgroup = WorkGroup(
             self, "WorkGroup", environment=environment, bucket=self.bucket, key=self.key
         )
+        self.alarms = Topic(self, "Alarms", environment=environment, key=self.key)
         NamedQueries(self, "Queries", database=self.database, workgroup=workgroup)
         publish(
             self,
@@ -42,4 +44,5 @@ class Lake(cdk.Stack):
             DatabaseName=self.database.ref,
             WorkGroupName=workgroup.name,
             KeyArn=self.key.key_arn,
+            AlarmTopicArn=self.alarms.topic_arn,
         )

@@ -14,10 +14,10 @@ from infra.findings import accept
 # Every object's key starts with what it is; within, with its event type.
 RESULTS_PREFIX = "athena/"
 EVENTS_PREFIX = "events/"
-ERRORS_PREFIX = "errors/"
 COMPACTED_PREFIX = "compacted/"
-# Which delivered files a pass of the compaction holds, until they are deleted.
 MANIFEST_PREFIX = "compaction/"
+"""Which delivered files a pass of the compaction holds, until they are deleted."""
+ERRORS_PREFIX = "errors/"
 """Firehose's own lines on what it could not deliver."""
 REJECTED_PREFIX = "rejected/"
 """The transform's lines on what it rejected: payload and reason."""
@@ -32,14 +32,15 @@ def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
 
 
 class Key(kms.Key):
-    """Encrypts streams, objects and logs. Who may use it is decided by IAM policies in the account;
-    only CloudWatch Logs, which acts for itself, is named here."""
+    """Encrypts streams, objects, queues and logs. Who may use it is decided by IAM policies in the
+    account; only services that act for themselves are named in its own: CloudWatch Logs here, and
+    CloudWatch's alarms where their topic is."""
 
     def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
         super().__init__(
             scope,
             name,
-            description=f"Headrace {environment.name}: streams, objects and logs",
+            description=f"Headrace {environment.name}: streams, objects, queues and logs",
             enable_key_rotation=True,
             removal_policy=removal_policy(environment),
         )

@@ -6,9 +6,11 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+import boto3
 import msgspec
+from botocore.config import Config
 
 from events.contract import Event
 from events.decoding import partition_key
@@ -25,6 +27,10 @@ FIRST_DELAY = 0.05
 """Seconds before the second attempt; doubled each time, with full jitter
 (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/): 3 s in all at most."""
 
+CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1})
+"""One attempt of the client is one of ours: by default it would be five, with a minute's patience
+each, and the function's time would be over first."""
+
 
 class NotPut(Exception):
     """Kinesis refused an event to the end; the last error code is the message."""
@@ -37,6 +43,11 @@ class Emitter:
     client: KinesisClient
     stream: str
     sleep: Callable[[float], None] = time.sleep
+
+    @classmethod
+    def to(cls, stream: str) -> Self:
+        """An emitter with a client, and so a connection, of its own."""
+        return cls(boto3.client("kinesis", config=CONFIG), stream)
 
     def __call__(self, events: Sequence[Event]) -> tuple[int, Exception] | None:
         """None when all were put, else the index of the first that was not, and why.

@@ -13,4 +13,4 @@ SELECT
     round(100.0 * count_if(cancelled) / count(*), 2) AS cancelled_percent
 FROM departures
 GROUP BY local_hour
-ORDER BY 1.0 * count_if(cancelled) / count(*) DESC, local_hour
+ORDER BY cancelled_percent DESC, local_hour

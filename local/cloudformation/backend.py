@@ -29,7 +29,7 @@ from local.cloudformation.stacks import Output, Stack, Target
 from local.cloudformation.template import Declaration
 
 LOG = logging.getLogger(__name__)
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds that a call waits for the operation it started."""
 UPDATABLE = {
     "CREATE_COMPLETE",

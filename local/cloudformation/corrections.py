@@ -4,6 +4,9 @@
   requests without TLS would close the bucket to everybody. Here a statement with a condition
   is left out: the local AWS knows neither TLS nor who calls, and enforces no permissions.
 - A bucket is refused for access logs until a policy lets them in; AWS asks for none.
+- Every request to a bucket with access logs writes an invented line into the other bucket,
+  which can then not be deleted. AWS delivers such logs hours later, and not for certain;
+  here none are delivered.
 - A metric filter that is put again stands there twice; on AWS it is replaced.
 """
 
@@ -14,7 +17,7 @@ from typing import Any
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.logs.metric_filters import MetricFilters
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, S3Backend
 
 from local import patching
 
@@ -27,7 +30,7 @@ def install() -> None:
         get_permission=_permission,
         _log_permissions_enabled_policy=staticmethod(_may_log),
     )
-
+    patching.replace(S3Backend, log_incoming_request=_deliver_no_log)
     patching.replace(MetricFilters, add_filter=_replace_filter)
 
 
@@ -45,6 +48,10 @@ def _replace_filter(
 def _may_log(**_: Any) -> bool:
     """AWS accepts a bucket for access logs before a policy lets the logs in."""
     return True
+
+
+def _deliver_no_log(*_: Any) -> None:
+    """Best effort, as AWS puts it."""
 
 
 def _permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:

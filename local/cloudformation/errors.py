@@ -7,7 +7,14 @@ Exception
 
 from __future__ import annotations
 
-MISSING = ("NotFound", "NotFoundException", "NoSuchEntity", "NoSuchBucket", "NonExistentQueue")
+MISSING = (
+    "404",
+    "NotFound",
+    "NotFoundException",
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NonExistentQueue",
+)
 
 
 class Invalid(Exception):

@@ -35,6 +35,8 @@ class Provider:
     """Paths of properties that replace it beyond those that AWS's schema names."""
     named: ClassVar[str | None] = None
     """The property with the physical name, if the template may give it."""
+    adoptable: ClassVar[bool] = False
+    """Whether ImportExistingResources takes over one that `exists` (its name is its id)."""
     longest: ClassVar[int] = 64
     """How long a generated name may be."""
     lower: ClassVar[bool] = False
@@ -67,7 +69,7 @@ class Provider:
         return {}
 
     def exists(self, aws: Aws, name: str) -> bool:  # noqa: ARG002  a default
-        """Whether one of that name can be taken over, with ImportExistingResources."""
+        """Whether there is one of that name; for types whose creation does not refuse that."""
         return False
 
     def check(self, name: str, given: Properties, tags: dict[str, str]) -> Properties:

@@ -66,6 +66,9 @@ class Steps:
                 "CloudFormation cannot update a stack when a custom-named resource requires "
                 f"replacing. Rename {given} and update the stack again."
             )
+        if given and provider.exists(self._aws, given):
+            message = f"Resource of type '{wanted.type}' with identifier '{given}' already exists."
+            raise Failure(message, "AlreadyExists")
         wanted.physical_id = ""
         name = given or self._name(provider, wanted)
         wanted.physical_id = provider.create(self._aws, name, wanted.properties)
@@ -80,7 +83,8 @@ class Steps:
         """Take over a resource that exists under its own name, if it is to be retained."""
         provider = self.provider(wanted.type)
         name = wanted.properties.get(provider.named or "")
-        if not name or wanted.deletion_policy != "Retain" or not provider.exists(self._aws, name):
+        possible = provider.adoptable and wanted.deletion_policy == "Retain"
+        if not name or not possible or not provider.exists(self._aws, name):
             return False
         wanted.physical_id = name
         self._stack.note(wanted, "IMPORT_IN_PROGRESS", "Resource import started.")
@@ -179,7 +183,7 @@ def reported() -> Iterator[None]:
 
 def told(error: Failure | Invalid) -> str:
     """A failure as a resource's status reason has it."""
-    if "(Service: " not in error.message:
+    if "(Service: " not in error.message and error.code != "AlreadyExists":
         return error.message
     return (
         f'Resource handler returned message: "{error.message}" '

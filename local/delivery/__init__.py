@@ -7,7 +7,7 @@ AWS's way is not known.
 
 from __future__ import annotations
 
-from local.delivery import api
+from local.delivery import api, streams
 
 
 def install() -> None:
@@ -17,4 +17,4 @@ def install() -> None:
 
 def stop() -> None:
     """Deliver everything that was put before, and end every delivery stream."""
-    api.close_all()
+    streams.close_all()

@@ -47,6 +47,8 @@ class Target(Struct, frozen=True):
     extension: str
     zone: str
     log: Log | None
+    key: str | None = None
+    """The KMS key that encrypts its objects, None for the bucket's default."""
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -185,6 +187,9 @@ def _target(described: dict[str, Any], conversion: Conversion | None = None) -> 
         extension=described.get("FileExtension") or own or FORMATS[compression].extension,
         zone=described.get("CustomTimeZone") or "UTC",
         log=_log(described),
+        key=(described["EncryptionConfiguration"].get("KMSEncryptionConfig") or {}).get(
+            "AWSKMSKeyARN"
+        ),
     )
 
 

@@ -84,7 +84,8 @@ class Lane:
 
     def step(self) -> bool:
         """Do what can be done now; False when there is nothing but waiting."""
-        if not self._stream.room(IDLE_SECONDS):
+        stopping = self._stream.stopping.is_set()
+        if not stopping and not self._stream.room(IDLE_SECONDS):
             return True
         batch = self._next_batch()
         if batch is not None:

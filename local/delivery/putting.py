@@ -22,29 +22,30 @@ THROTTLED = "ServiceUnavailableException"
 SLOW_DOWN = "Slow down."
 
 Find = Callable[[str, str], DeliveryStream]
+Put = Callable[[Request, Find], Response]
 
 
 class _Data(Struct):
     Data: bytes
 
 
-class _Put(Struct):
+class _One(Struct):
     DeliveryStreamName: str
     Record: _Data
 
 
-class _PutBatch(Struct):
+class _Batch(Struct):
     DeliveryStreamName: str
     Records: list[_Data]
 
 
-_decode = msgspec.json.Decoder(_Put).decode
-_decode_batch = msgspec.json.Decoder(_PutBatch).decode
+_decode = msgspec.json.Decoder(_One).decode
+_decode_batch = msgspec.json.Decoder(_Batch).decode
 
 
 def record(request: Request, find: Find) -> Response:
     """PutRecord."""
-    put: _Put = _decoded(request, _decode, "PutRecord")
+    put: _One = _decoded(request, _decode, "PutRecord")
     stream = _open(find(routes.region(request), put.DeliveryStreamName))
     _check_sizes([put.Record.Data])
     (taken,) = _put(stream, [put.Record.Data])
@@ -55,7 +56,7 @@ def record(request: Request, find: Find) -> Response:
 
 def batch(request: Request, find: Find) -> Response:
     """PutRecordBatch; records that there is no room for come back as failed."""
-    put: _PutBatch = _decoded(request, _decode_batch, "PutRecordBatch")
+    put: _Batch = _decoded(request, _decode_batch, "PutRecordBatch")
     stream = _open(find(routes.region(request), put.DeliveryStreamName))
     data = [one.Data for one in put.Records]
     _check_sizes(data)
@@ -78,7 +79,7 @@ def batch(request: Request, find: Find) -> Response:
 def _decoded(request: Request, decode: Callable[[bytes], Any], operation: str) -> Any:
     try:
         put = decode(request.body)
-        if not isinstance(put, _PutBatch) or 1 <= len(put.Records) <= MOST_RECORDS:
+        if not isinstance(put, _Batch) or 1 <= len(put.Records) <= MOST_RECORDS:
             return put
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         model.service("firehose").check(operation, routes.parameters(request))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from local import settings
 from local.delivery import buffer, job
 from local.delivery.buffer import Buffers, Kind
+from local.delivery.job import ObjectJob
 from local.delivery.lane import Lane
+from local.delivery.posting import RequestJob
 from local.delivery.reader import DirectReader, Reader, ShardReader
 from local.delivery.world import LOGGER
 
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
     from local.kinesis.stream import Shard
     from local.kinesis.stream import Stream as Kinesis
 
-EARLY_BYTES = 48 << 20
+EARLY_BYTES = 24 << 20
 """Above this the biggest buffer of a delivery stream is delivered before it is due, so that many
 partitions do not fill the memory; AWS has more of it. [open]"""
-FULL_BYTES = 96 << 20
+FULL_BYTES = 48 << 20
 """Above this nothing more is read until some of it is delivered."""
 PATIENCE_SECONDS = 3.0
 """How long a stop goes on trying to deliver what cannot be delivered."""
+LONGEST_END_SECONDS = 60.0
+"""How long a stop waits for deliveries that go well, or for an endpoint that does not answer."""
 LONGEST_WAIT = 1.0
 
 
@@ -72,7 +76,9 @@ class Runner:
             self._buffers.seal_all()
             self._gives_up = time.monotonic() + PATIENCE_SECONDS
             self._some.notify_all()
-        self._flusher.join()
+        self._flusher.join(LONGEST_END_SECONDS)
+        if self._flusher.is_alive():
+            LOGGER.error("%s: delivery did not end in time", self._stream.arn)
 
     def add(self, groups: dict[Key, list[Item]]) -> None:
         """Put records into the buffers, all at once."""
@@ -181,7 +187,12 @@ class Runner:
         taken = self._buffers.take(now)
         if taken is None and self._buffers.memory > EARLY_BYTES:
             taken = self._buffers.take_biggest()
-        return job.job(self._stream, taken) if taken else None
+        return self._job(taken) if taken else None
+
+    def _job(self, taken: Buffer) -> Job:
+        if taken.key.kind is Kind.DATA and self._stream.destination.endpoint:
+            return RequestJob(self._stream, taken)
+        return ObjectJob(self._stream, taken)
 
     def _patience(self, now: float) -> float:
         dues = [at for at, _ in self._retries]

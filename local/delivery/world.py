@@ -60,18 +60,34 @@ class Schema(Struct, frozen=True):
     table: CatalogTable
 
 
-def put_object(bucket: str, key: str, body: bytes, encoding: str | None) -> None:
+class Object(Struct, frozen=True):
+    """An object to be written; `kms_key` None leaves its encryption to the bucket."""
+
+    bucket: str
+    key: str
+    body: bytes
+    encoding: str | None = None
+    kms_key: str | None = None
+
+
+def put_object(made: Object) -> None:
     """Write an object, whole or not at all; raises `Unavailable`."""
     backend = s3_backends[ACCOUNT][PARTITION]
     try:
-        made = backend.put_object(bucket, key, body)
+        written = backend.put_object(
+            made.bucket,
+            made.key,
+            made.body,
+            encryption="aws:kms" if made.kms_key else None,
+            kms_key_id=made.kms_key,
+        )
     except (ServiceException, HTTPException) as error:
         code = getattr(error, "code", None) or getattr(error, "error_type", "")
         if code in ("NoSuchBucket", 404):
             raise Unavailable(NO_BUCKET) from error
         raise Unavailable(Reason(f"S3.{code}", str(error))) from error
     kept = {"Content-Type": CONTENT_TYPE}
-    made.set_metadata({**kept, "Content-Encoding": encoding} if encoding else kept)
+    written.set_metadata({**kept, "Content-Encoding": made.encoding} if made.encoding else kept)
 
 
 def schema(conversion: Conversion, region: str) -> Schema:

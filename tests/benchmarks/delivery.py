@@ -27,7 +27,8 @@ from events import registry
 from events.columns import glue_columns
 from events.decoding import event_date
 from events.flight.source import events
-from local.delivery import api, conversion, hive
+from local.delivery import conversion, hive
+from local.delivery import streams as delivery_streams
 from local.delivery.conversion import Output
 from local.delivery.lane import Lane
 from local.delivery.reader import DirectReader
@@ -123,7 +124,7 @@ def conversion_ratio(data: list[bytes]) -> dict[str, float]:
 def engine(aws: LocalAWS, data: list[tuple[bytes, str]]) -> float:
     """Records per second from transformed to delivered."""
     create(aws, "engine", "engine", function(aws))
-    stream = api.find("us-east-1", "engine")
+    stream = delivery_streams.find("us-east-1", "engine")
     lane = Lane(stream, DirectReader(), lambda _: None)
     batches = [
         [

@@ -117,7 +117,7 @@ def records() -> Any:
                 "partitionKey": event.event_id,
                 "sequenceNumber": str(sequence_number),
                 "data": b64encode(msgspec.json.encode(event)).decode(),
-                "approximateArrivalTimestamp": 1_760_000_000.123,
+                "approximateArrivalTimestamp": 1_760_000_000.123 + number / 1000,
             },
             "eventSource": "aws:kinesis",
             "eventVersion": "1.0",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -201,21 +202,29 @@ def run(
 
 
 @pytest.fixture
-def headrace(place: Place, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Headrace:
-    """`headrace` in the environment of these tests, in this process: importing boto3 anew for
-    every call would be most of the time."""
-    environment = place.aws.env | {"HEADRACE_ENV": ENVIRONMENT, "COLUMNS": "80"}
+def here(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Headrace:
+    """`headrace` in this process, with an environment: importing boto3 anew for every call
+    would be most of the time."""
 
-    def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: str, env: dict[str, str] | None = None, stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[str]:
+        environment = (dict(os.environ) if env is None else env) | {"COLUMNS": "80"}
         with (
             mock.patch.dict(os.environ, environment, clear=True),
             standard_input(tmp_path / "stdin", stdin),
             pytest.raises(SystemExit) as ended,
         ):
-            app(list(arguments))
+            app(list(arguments), prog_name="headrace")
         return subprocess.CompletedProcess(arguments, int(str(ended.value)), *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture
+def headrace(place: Place, here: Headrace) -> Headrace:
+    """`headrace` in the environment of these tests."""
+    return partial(here, env=place.aws.env | {"HEADRACE_ENV": ENVIRONMENT})
 
 
 @contextmanager

@@ -170,6 +170,14 @@ def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     )
 
 
+def test_a_local_aws_that_is_not_installed_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(companion, "find_spec", lambda _: None)
+    with pytest.raises(Failure, match=r"^The local AWS is not installed: run `make setup`"):
+        local.run(["true"], [])
+
+
 def test_a_taken_port_is_one_sentence(taken: int) -> None:
     done = run("local", "--port", str(taken), "--", "echo", "ran")
     (sentence,) = done.stderr.splitlines()

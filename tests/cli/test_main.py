@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tests.cli.conftest import run
+from tests.cli.conftest import Headrace, run
 from tests.conftest import ROOT
 
 COMMANDS: tuple[list[str], ...] = (
@@ -38,8 +38,10 @@ SOMEWHERE = NOWHERE | {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help_with_examples_that_fits_80_columns(command: list[str]) -> None:
-    done = run(*command, "--help")
+def test_every_command_has_help_with_examples_that_fits_80_columns(
+    here: Headrace, command: list[str]
+) -> None:
+    done = here(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Examples" in done.stdout
     example = " ".join(["headrace", *command])
@@ -65,14 +67,14 @@ def test_nothing_of_aws_is_imported_before_it_is_needed(command: list[str]) -> N
     assert done.stderr == "[]\n"
 
 
-def test_types_lists_the_contracts() -> None:
-    done = run("types", "--json")
+def test_types_lists_the_contracts(here: Headrace) -> None:
+    done = here("types", "--json")
     assert [(one["type"], one["partition_key"]) for one in json.loads(done.stdout)] == [
         ("delay_alert", ["flight_id"]),
         ("device_telemetry", ["device"]),
         ("flight", ["tail_number", "event_id"]),
     ]
-    assert [line.split()[0] for line in run("types").stdout.splitlines() if line[0] != " "] == [
+    assert [line.split()[0] for line in here("types").stdout.splitlines() if line[0] != " "] == [
         "type",
         "delay_alert",
         "device_telemetry",
@@ -110,8 +112,10 @@ def test_types_lists_the_contracts() -> None:
     ],
     ids=["no credentials", "no region", "no profile", "no answer", "no URL"],
 )
-def test_no_way_to_aws_is_one_sentence(environment: dict[str, str], sentence: str) -> None:
-    done = run("status", env=environment)
+def test_no_way_to_aws_is_one_sentence(
+    here: Headrace, environment: dict[str, str], sentence: str
+) -> None:
+    done = here("status", env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"headrace: {sentence}\n")
 
 
@@ -151,10 +155,10 @@ def refusing() -> Iterator[str]:
     ],
 )
 def test_refused_credentials_are_one_sentence(
-    refusing: str, code: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+    here: Headrace, refusing: str, code: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Refusing, "code", code)
-    done = run("status", env=SOMEWHERE | {"AWS_ENDPOINT_URL": refusing})
+    done = here("status", env=SOMEWHERE | {"AWS_ENDPOINT_URL": refusing})
     assert done.returncode == 1
     assert done.stderr.startswith(f"headrace: {sentence}")
     assert done.stderr.count("\n") == 1
@@ -185,7 +189,7 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(command: list[str]) ->
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["replay"], ["replay", "flight", "--limit", "0"]])
-def test_wrong_usage_ends_with_2_and_names_the_help(arguments: list[str]) -> None:
-    done = run(*arguments)
+def test_wrong_usage_ends_with_2_and_names_the_help(here: Headrace, arguments: list[str]) -> None:
+    done = here(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "for help" in done.stderr

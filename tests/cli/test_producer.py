@@ -179,6 +179,19 @@ def test_a_call_that_is_not_full_waits_no_longer_than_the_linger() -> None:
     assert producer.due() is None
 
 
+def test_a_call_is_full_by_its_bytes_also_after_a_retry() -> None:
+    producer = Producer(limits=LIMITS, retry=RETRY, lanes=1)
+    for number in (1, 2):
+        producer.offer(entry(number, size=20), 0.0)
+    (call,) = producer.calls(0.0)
+    producer.settle(call, ["Throttled", "Throttled"], 0.0)
+    (call,) = producer.calls(1.0)
+    producer.settle(call, [None, None], 1.0)
+    for number in (3, 4):
+        producer.offer(entry(number, size=20), 2.0)
+    assert numbers(producer.calls(2.0)) == [[3, 4]]
+
+
 def test_a_record_that_no_call_can_hold_is_reported_and_delays_nothing() -> None:
     producer = Producer(limits=LIMITS, lanes=1)
     producer.offer(entry(1, size=31), 0.0)

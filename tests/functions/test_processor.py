@@ -66,7 +66,7 @@ def encoded(*readings: Reading) -> list[bytes]:
 
 
 def cause(number: int, sub: int = 0) -> Cause:
-    return Cause("shardId-000000000000", str(number), sub, NOON)
+    return Cause(f"shardId-000000000000:{number}", sub, NOON.timestamp())
 
 
 def double(found: Reading, _: Cause) -> Reading | None:

@@ -62,14 +62,22 @@ class Assembly:
         assert found, f"no {types} in {self.environment}"
         yield from found
 
-    def key(self, value: object) -> str | None:
-        """The KMS key that a property names, as `stack/resource`, through an export or not."""
+    def export(self, value: object) -> tuple[str, Any]:
+        """The stack that exports what a property imports, and what it is there."""
         match value:
             case {"Fn::ImportValue": str(export)}:
                 for stack, template in self.templates.items():
                     for output in template["Outputs"].values():
                         if output.get("Export") == {"Name": export}:
-                            return self.key({"stack": stack, **output["Value"]})
+                            return stack, output["Value"]
+        raise AssertionError(f"{value} is imported from nowhere")
+
+    def key(self, value: object) -> str | None:
+        """The KMS key that a property names, as `stack/resource`, through an export or not."""
+        match value:
+            case {"Fn::ImportValue": _}:
+                stack, exported = self.export(value)
+                return self.key({"stack": stack, **exported})
             case {"Fn::GetAtt": [name, "Arn"], **rest}:
                 return f"{rest.get('stack', '')}/{name}"
         return None

@@ -33,6 +33,11 @@ def test_an_unknown_environment_is_one_sentence_and_no_assembly(tmp_path: Path) 
             "transform_memory_mib is 64, but must be 128 to 10240",
         ),
         (
+            {"processor_memory_mib": 10_241},
+            "processor_memory_mib is 10241, but must be 128 to 10240",
+        ),
+        ({"processor_seconds": 901}, "processor_seconds is 901, but must be 1 to 900"),
+        (
             {"scan_limit_bytes": 9_999_999},
             "scan_limit_bytes is 9999999, but must be at least 10000000",
         ),

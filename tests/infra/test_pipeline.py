@@ -1,4 +1,4 @@
-"""What is deployed for an event type, and the interface by which clients find it."""
+"""What is deployed for an event type, and the interface by which clients find it and processors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,20 +25,33 @@ TYPE_OUTPUTS = {
     "DataPrefix",
     "ErrorPrefix",
 }
+PROCESSORS = {"delay_alerts"}
+PROCESSOR_OUTPUTS = {
+    "ProcessorName",
+    "Reads",
+    "Emits",
+    "FunctionName",
+    "ConsumerArn",
+    "MappingId",
+    "FailureQueueUrl",
+}
 
 
-def stack_of(assembly: Assembly, event_type: str) -> str:
-    return f"Headrace-{assembly.environment}-{event_type.replace('_', '-')}"
+def stack_of(assembly: Assembly, name: str) -> str:
+    """Of an event type or a processor."""
+    return f"Headrace-{assembly.environment}-{name.replace('_', '-')}"
 
 
-def test_there_is_a_lake_and_a_stack_per_event_type_found_by_their_tags(
+def test_there_is_a_lake_and_a_stack_per_event_type_and_processor_found_by_their_tags(
     assembly: Assembly,
 ) -> None:
     stages = {"lake": f"Headrace-{assembly.environment}-lake"}
     stages |= {name: stack_of(assembly, name) for name in registry.names()}
+    wanted = {stack: ("headrace:stage", stage) for stage, stack in stages.items()}
+    wanted |= {stack_of(assembly, name): ("headrace:processor", name) for name in PROCESSORS}
     assert {name: stack["tags"] for name, stack in assembly.manifest.items()} == {
-        stack: {"headrace:environment": assembly.environment, "headrace:stage": stage}
-        for stage, stack in stages.items()
+        stack: {"headrace:environment": assembly.environment, tag: value}
+        for stack, (tag, value) in wanted.items()
     }
 
 
@@ -49,8 +62,9 @@ def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
     }
     lake = f"Headrace-{assembly.environment}-lake"
     assert outputs == {
-        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn"},
+        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn", "AlarmTopicArn"},
         **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
+        **{stack_of(assembly, name): PROCESSOR_OUTPUTS for name in PROCESSORS},
     }
     flight = assembly.templates[stack_of(assembly, "flight")]["Outputs"]
     assert {name: flight[name]["Value"] for name in ("EventType", "DataPrefix", "ErrorPrefix")} == {
@@ -196,12 +210,18 @@ def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembl
 def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assembly) -> None:
     found = {}
     for function in assembly.resources("AWS::Lambda::Function"):
-        variables = function.properties["Environment"]["Variables"]
-        assert "Fn::ImportValue" in variables["BUCKET"]
-        prefixes = {value for word, value in variables.items() if word.endswith("_PREFIX")}
         package = function.properties["Handler"].split(".")[1]
-        found[function.stack, package] = (variables["EVENT_TYPE"], prefixes)
-    assert found == {
+        found[function.stack, package] = function.properties["Environment"]["Variables"]
+    alerts = found.pop((stack_of(assembly, "delay_alerts"), "delay_alerts"))
+    assert assembly.export(alerts.pop("STREAM_NAME"))[0] == stack_of(assembly, "delay_alert")
+    assert alerts == {"POWERTOOLS_LOG_LEVEL": "INFO", "LATE_MINUTES": "60"}
+    told = {}
+    for where, variables in found.items():
+        assert "Fn::ImportValue" in variables["BUCKET"]
+        assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
+        prefixes = {value for word, value in variables.items() if word.endswith("_PREFIX")}
+        told[where] = (variables["EVENT_TYPE"], prefixes)
+    assert told == {
         (stack_of(assembly, name), package): (name, {f"{prefix}/{name}/" for prefix in prefixes})
         for name in registry.names()
         for package, prefixes in (

@@ -38,6 +38,7 @@ WITHOUT_CUSTOMER_KEY = {"AccessLogs"}
 NAMES = {
     "AWS::Athena::NamedQuery": "Name",
     "AWS::Athena::WorkGroup": "Name",
+    "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::Events::Rule": "Name",
     "AWS::Glue::Database": "DatabaseInput.Name",
     "AWS::Glue::Table": "TableInput.Name",
@@ -45,7 +46,9 @@ NAMES = {
     "AWS::IAM::Role": "RoleName",
     "AWS::KMS::Key": None,
     "AWS::Kinesis::Stream": "Name",
+    "AWS::Kinesis::StreamConsumer": None,  # ConsumerName is a name within its stream only
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+    "AWS::Lambda::EventSourceMapping": None,
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Lambda::Permission": None,
@@ -53,6 +56,10 @@ NAMES = {
     "AWS::Logs::LogStream": "LogStreamName",
     "AWS::S3::Bucket": "BucketName",
     "AWS::S3::BucketPolicy": None,
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SNS::TopicPolicy": None,
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SQS::QueuePolicy": None,
 }
 NAMED = {
     "AWS::Athena::NamedQuery",
@@ -60,7 +67,15 @@ NAMED = {
     "AWS::Glue::Database",
     "AWS::Glue::Table",
 }
-KEPT = {"AWS::KMS::Key", "AWS::Kinesis::Stream", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
+KEPT = {
+    "AWS::KMS::Key",
+    "AWS::Kinesis::Stream",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+}
+
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 PREFIXES = tuple(
     f"/{word}/" for word in "events errors rejected source unsent compacted compaction".split()
@@ -96,6 +111,85 @@ def _refuses_plain_http(policy: Resource, bucket: Resource) -> bool:
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return wanted in policy.properties["PolicyDocument"]["Statement"]
+
+
+def test_only_its_function_sends_to_a_queue_and_nobody_over_plain_http(assembly: Assembly) -> None:
+    policies = {
+        (policy.stack, queue["Ref"]): policy.properties["PolicyDocument"]["Statement"]
+        for policy in assembly.resources("AWS::SQS::QueuePolicy")
+        for queue in policy.properties["Queues"]
+    }
+    functions = {
+        function.stack: function.properties["Role"]
+        for function in assembly.resources("AWS::Lambda::Function")
+    }
+    for queue in assembly.resources("AWS::SQS::Queue"):
+        to_all = {
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Resource": {"Fn::GetAtt": [queue.name, "Arn"]},
+        }
+        assert policies[queue.stack, queue.name] == [
+            {
+                **to_all,
+                "Action": "sqs:*",
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+            {
+                **to_all,
+                "Action": "sqs:SendMessage",
+                "Condition": {"ArnNotEquals": {"aws:PrincipalArn": functions[queue.stack]}},
+                "Sid": "OnlyTheFunctionSends",
+            },
+        ], queue
+
+
+def test_only_alarms_of_this_account_publish_to_a_topic_and_nobody_over_plain_http(
+    assembly: Assembly,
+) -> None:
+    policies = {
+        (policy.stack, topic["Ref"]): policy.properties["PolicyDocument"]["Statement"]
+        for policy in assembly.resources("AWS::SNS::TopicPolicy")
+        for topic in policy.properties["Topics"]
+    }
+    for topic in assembly.resources("AWS::SNS::Topic"):
+        here = {"Ref": topic.name}
+        assert policies[topic.stack, topic.name] == [
+            {
+                "Sid": "AllowPublishThroughSSLOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sns:Publish",
+                "Resource": here,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+            {
+                "Sid": "AlarmsOfThisAccount",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": here,
+                "Condition": OF_THIS_ACCOUNT,
+            },
+        ], topic
+
+
+def test_the_key_is_used_by_no_service_for_another_account(assembly: Assembly) -> None:
+    for key in assembly.resources("AWS::KMS::Key"):
+        statements = key.properties["KeyPolicy"]["Statement"]
+        services = {
+            str(statement["Principal"]["Service"]): (statement["Action"], statement["Condition"])
+            for statement in statements
+            if "Service" in statement["Principal"]
+        }
+        alarms, logs = sorted(services.items(), key=lambda item: "Fn::Join" in item[0])
+        assert alarms == (
+            "cloudwatch.amazonaws.com",
+            (["kms:Decrypt", "kms:GenerateDataKey"], OF_THIS_ACCOUNT),
+        ), key
+        assert list(logs[1][1]) == ["ArnLike"], key
+        (grant,) = (one for one in statements if "Service" not in one["Principal"])
+        assert ":root" in str(grant["Principal"]), key
 
 
 def test_everything_that_stores_is_encrypted_with_the_customer_key(assembly: Assembly) -> None:
@@ -222,6 +316,7 @@ def test_nothing_runs_that_is_not_in_functions(assembly: Assembly) -> None:
     }
     assert handlers == {
         "functions.compaction.handler.handler",
+        "functions.delay_alerts.handler.handler",
         "functions.delivery_transform.handler.handler",
     }
     assert not [resource for resource in assembly.resources() if "Custom" in resource.type]

@@ -111,7 +111,8 @@ def projected(table: GlueTable) -> tuple[dict[str, Projected], Template]:
         if location is None:
             path = "/".join(f"{name}=${{{name}}}" for name in table.keys)
             location = f"{folder(table.location)}{path}/"
-        return columns, template(location, table.keys)
+        shapes = {name: column.shape for name, column in columns.items()}
+        return columns, template(location, shapes)
     except ValueError as error:
         message = f"Table {table.database}.{table.name} has invalid projection configuration: "
         raise QueryFailed("HIVE_METASTORE_ERROR", f"{message}{error}") from error

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-type
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -40,6 +40,10 @@ class Projected(Protocol):
     def injected(self) -> bool:
         """Whether a query has to say which values it wants."""
 
+    @property
+    def shape(self) -> str:
+        """A regular expression, without groups, of how its values look in a key."""
+
     def contains(self, value: str, now: datetime) -> bool: ...
 
 
@@ -47,6 +51,10 @@ class Projected(Protocol):
 class Enumerated:
     values: frozenset[str]
     injected: bool = False
+
+    @property
+    def shape(self) -> str:
+        return "|".join(map(re.escape, sorted(self.values)))
 
     def contains(self, value: str, now: datetime) -> bool:  # noqa: ARG002  one protocol
         return value in self.values
@@ -57,6 +65,7 @@ class Injected:
     """Any value; the query has to say which."""
 
     injected: bool = True
+    shape: str = "[^/]+?"
 
     def contains(self, value: str, now: datetime) -> bool:  # noqa: ARG002  one protocol
         return value != ""
@@ -71,6 +80,7 @@ class Integers:
     interval: int = 1
     digits: int = 0
     injected: bool = False
+    shape: str = r"-?\d+"
 
     def contains(self, value: str, now: datetime) -> bool:  # noqa: ARG002  one protocol
         if not re.fullmatch(r"-?\d+", value):
@@ -95,6 +105,11 @@ class Dates:
     interval: int = 1
     unit: str = "DAY"
     injected: bool = False
+
+    @property
+    def shape(self) -> str:
+        """A format may span folders: yyyy/MM/dd."""
+        return re.sub(r"\?P<\w+>", "?:", expression(self.pattern).pattern)
 
     def contains(self, value: str, now: datetime) -> bool:
         at = read(self.pattern, value)
@@ -250,8 +265,9 @@ class Template:
         return found.groupdict() if found else None
 
 
-def template(location: str, columns: Sequence[str]) -> Template:
-    """A `storage.location.template`; every partition column must be in it."""
+def template(location: str, columns: Mapping[str, str]) -> Template:
+    """A `storage.location.template`; every partition column must be in it. The values of
+    `columns` are the shapes of the columns' values."""
     bucket, _, path = location.removeprefix("s3://").partition("/")
     missing = [name for name in columns if f"${{{name}}}" not in location]
     if missing:
@@ -260,7 +276,11 @@ def template(location: str, columns: Sequence[str]) -> Template:
     for found in PLACEHOLDER.finditer(path):
         pieces.append(re.escape(path[end : found.start()]))
         name = found[1]
-        pieces.append(f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+?)")
+        if name not in columns:
+            raise Invalid(
+                f"storage.location.template has ${{{name}}}, which is no partition column"
+            )
+        pieces.append(f"(?P={name})" if name in seen else f"(?P<{name}>{columns[name]})")
         seen.add(name)
         end = found.end()
     pieces.append(re.escape(path[end:].rstrip("/")) + "/")

@@ -68,7 +68,7 @@ class Planner:
     def _scan(self, plan: Plan, scan: Scan) -> str:
         table = cast(GlueTable, scan.table)
         found = partitions(self.glue, self.store, table, self.now, scan.pinned)
-        kept = self._matching(table, scan.conditions, found)
+        kept = self._matching(table, scan, found)
         variant, convert = converter(table.format, table.fields, table.serde_properties)
         groups: dict[Schema, list[str]] = {}
         for partition in kept:
@@ -84,19 +84,12 @@ class Planner:
         branches = [self._branch(plan, table, schema, files) for schema, files in groups.items()]
         return " UNION ALL ".join(branches) or _nothing(table.fields)
 
-    def _matching(
-        self, table: GlueTable, conditions: Sequence[str], found: list[Partition]
-    ) -> list[Partition]:
-        """The partitions that fulfil every condition, judged by DuckDB itself.
-
-        A condition that rows without a partition fulfil (the other side of an outer join) says
-        nothing; one that fails for a value is left to the query.
-        """
-        if not conditions or not found:
+    def _matching(self, table: GlueTable, scan: Scan, found: list[Partition]) -> list[Partition]:
+        """The partitions that fulfil every condition, judged by DuckDB itself; a condition
+        that fails for a value is left to the query."""
+        if not found or not (scan.conditions or scan.guarded):
             return found
         keys = [known for known in table.fields if known.partition]
-        nulls = ", ".join(f"CAST(NULL AS {k.type.duckdb}) AS {quote(k.name)}" for k in keys)
-        tests = ", ".join(conditions)
         columns = ", ".join(
             f"CAST(unnest($p{at}) AS {key.type.duckdb}) AS {quote(key.name)}"
             for at, key in enumerate(keys)
@@ -106,11 +99,8 @@ class Planner:
             for at in range(len(keys))
         }
         try:
-            passed = self.connection.execute(f"SELECT {tests} FROM (SELECT {nulls})").fetchone()
-            says = [c for c, null in zip(conditions, passed or (), strict=True) if not null]
-            if not says:
-                return found
-            where = " AND ".join(f"({condition})" for condition in says)
+            conditions = [*scan.conditions, *self._safe(keys, scan.guarded)]
+            where = " AND ".join(f"({condition})" for condition in conditions) or "TRUE"
             numbers = f"unnest(range({len(found)})) AS n_"
             rows = self.connection.execute(
                 f"SELECT n_ FROM (SELECT {columns}, {numbers}) WHERE {where} ORDER BY n_",
@@ -119,6 +109,16 @@ class Planner:
         except duckdb.Error:
             return found
         return [found[number] for (number,) in rows]
+
+    def _safe(self, keys: Sequence[Field], guarded: Sequence[str]) -> list[str]:
+        """Those conditions that a row without values does not fulfil."""
+        if not guarded:
+            return []
+        nulls = ", ".join(_null(key.name, key.type) for key in keys)
+        [passed] = self.connection.execute(
+            f"SELECT {', '.join(guarded)} FROM (SELECT {nulls})"
+        ).fetchall()
+        return [condition for condition, ok in zip(guarded, passed, strict=True) if not ok]
 
     def _branch(self, plan: Plan, table: GlueTable, schema: Schema, files: list[str]) -> str:
         """The scan of files that have the same columns."""

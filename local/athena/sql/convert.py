@@ -5,7 +5,18 @@ from __future__ import annotations
 from sqlglot import exp
 
 from local.athena.sql.translator import Translator, Typed, translates
-from local.athena.sql.types import INTEGERS, VARCHAR, Type, array, common, parse, quote, text
+from local.athena.sql.types import (
+    INTEGERS,
+    JSON,
+    VARCHAR,
+    Type,
+    array,
+    common,
+    map_of,
+    parse,
+    quote,
+    text,
+)
 
 NUMBERS = {*INTEGERS, "real", "double", "decimal"}
 
@@ -170,9 +181,26 @@ def _to_json(sql: str, source: Type, _: Type) -> str:
 def _from_json(sql: str, _: Type, wanted: Type) -> str:
     if wanted.name == "varchar":
         return f"trino_json_varchar({sql})"
-    if wanted.arguments:
-        return f"CAST({sql} AS {wanted.duckdb})"
-    return convert(f"trino_json_varchar({sql})", VARCHAR, wanted)
+    if not wanted.arguments:
+        return convert(f"trino_json_varchar({sql})", VARCHAR, wanted)
+    if wanted.name == "array":
+        made = _array(f"CAST({sql} AS JSON[])", array(JSON), wanted)
+    elif wanted.name == "map":
+        made = _map(f"CAST({sql} AS MAP(VARCHAR, JSON))", map_of(VARCHAR, JSON), wanted)
+    else:
+        fields = zip(wanted.field_names, wanted.arguments, strict=True)
+        made = ", ".join(
+            f"{quote(name)} := {convert(_json_member(sql, name, at), JSON, kind)}"
+            for at, (name, kind) in enumerate(fields)
+        )
+        made = f"struct_pack({made})"
+    return f"CASE WHEN coalesce(json_type({sql}), 'NULL') <> 'NULL' THEN {made} END"
+
+
+def _json_member(sql: str, name: str, at: int) -> str:
+    """A field of a row: by name out of an object, by place out of an array."""
+    path = text(f'$."{name}"')
+    return f"json_extract({sql}, CASE json_type({sql}) WHEN 'ARRAY' THEN '$[{at}]' ELSE {path} END)"
 
 
 SPECIAL = {

@@ -29,7 +29,8 @@ def prune(
         for origin in translator.origins(weaker):
             joined = right is not None and id(origin.scan) in right
             if side == "" or (side == "LEFT" and joined) or (side == "RIGHT" and not joined):
-                origin.scan.conditions.append(origin.sql)
+                kept = origin.scan.guarded if origin.nullable else origin.scan.conditions
+                kept.append(origin.sql)
                 origin.scan.pinned |= pinned(translator, weaker, origin.scan)
 
 

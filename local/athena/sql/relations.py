@@ -31,13 +31,18 @@ class Table(Protocol):
 
 @dataclass(slots=True)
 class Scan:
-    """One reading of one table. `conditions` are SQL over its partition columns that every
-    row the query needs fulfils; `pinned` are those columns that a condition equates with
-    constants; `used` are the columns the query cannot do without."""
+    """One reading of one table.
+
+    `conditions` are SQL over its partition columns that every row the query needs fulfils; so
+    are `guarded` ones, unless a row without any value fulfils them too (an outer join makes
+    such rows). `pinned` are the partition columns that a condition equates with constants,
+    `used` the columns that the query cannot do without.
+    """
 
     name: str
     table: Table
     conditions: list[str] = field(default_factory=list)
+    guarded: list[str] = field(default_factory=list)
     pinned: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
@@ -52,10 +57,12 @@ Use = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a column is in terms of one scan's partition columns, as SQL."""
+    """What a column is in terms of one scan's partition columns, as SQL; `nullable` if an
+    outer join adds rows in which it is null."""
 
     scan: Scan
     sql: str
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

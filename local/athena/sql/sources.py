@@ -243,7 +243,9 @@ def _join(translator: Translator, node: exp.Join) -> str:
     if (node.args.get("method") or "").upper() == "NATURAL":
         using = _shared(translator, before)
     if using:
-        return f" {side} JOIN {sql} ON {_using(translator, node, using, before, side)}"
+        on_sql = _using(translator, node, using, before, side)
+        _extend(translator.scope.sources, before + 1, side)
+        return f" {side} JOIN {sql} ON {on_sql}"
     on = node.args.get("on")
     if on is None:
         if kind not in ("CROSS", ""):
@@ -252,7 +254,18 @@ def _join(translator: Translator, node: exp.Join) -> str:
     text = condition(translator, on, "JOIN ON")
     new = {id(scan) for scan in translator.context.scans} - known
     pruning.prune(translator, on, side=side, right=new)
+    _extend(translator.scope.sources, before, side)
     return f" {side} JOIN {sql} ON {text}"
+
+
+def _extend(found: list[Source], before: int, side: str) -> None:
+    """Note whose columns are null in the rows that an outer join adds."""
+    added = {"LEFT": found[before:], "RIGHT": found[:before], "FULL": found}.get(side, [])
+    for item in added:
+        item.columns = [
+            replace(c, origins=tuple(replace(o, nullable=True) for o in c.origins))
+            for c in item.columns
+        ]
 
 
 def _shared(translator: Translator, before: int) -> list[str]:

@@ -150,16 +150,24 @@ class Translator:
     def origins(self, node: exp.Expr) -> tuple[Origin, ...]:
         """What an expression is in terms of the partition columns of each scan that alone
         determines it; nothing when it is not determined by partition columns."""
+        from local.athena.sql.aggregation import aggregates
         from local.athena.sql.names import referenced
 
-        if any(node.find(kind) for kind in OPAQUE) or _is_random(node):
+        if any(node.find(kind) for kind in OPAQUE) or _is_random(node) or aggregates(node):
             return ()
         found = referenced(self, node)
         if not found or any(not column.origins for column in found):
             return ()
         scans = [origin.scan for origin in found[0].origins]
         shared = [s for s in scans if all(s in [o.scan for o in c.origins] for c in found[1:])]
-        return tuple(Origin(scan, self._as_of(scan, node)) for scan in shared)
+        return tuple(
+            Origin(
+                scan,
+                self._as_of(scan, node),
+                any(o.nullable for column in found for o in column.origins if o.scan is scan),
+            )
+            for scan in shared
+        )
 
     def _as_of(self, scan: Scan, node: exp.Expr) -> str:
         before, self._origin_of = self._origin_of, scan

@@ -6,7 +6,7 @@ from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import drop, tag_changes, tag_list
+from local.cloudformation.providers.common import drop, found, tag_changes, tag_list
 
 
 class Alarm(Provider):
@@ -23,6 +23,9 @@ class Alarm(Provider):
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws("cloudwatch:PutMetricAlarm", **new | {"AlarmName": name})
         return name
+
+    def exists(self, aws: Aws, name: str) -> bool:
+        return bool(aws("cloudwatch:DescribeAlarms", AlarmNames=[name])["MetricAlarms"])
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         given = drop(new, "Tags") | {"AlarmName": physical_id}
@@ -51,6 +54,9 @@ class Dashboard(Provider):
         body = new["DashboardBody"]
         aws("cloudwatch:PutDashboard", DashboardName=name, DashboardBody=body)
         return name
+
+    def exists(self, aws: Aws, name: str) -> bool:
+        return found(lambda: aws("cloudwatch:GetDashboard", DashboardName=name))
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         self.create(aws, physical_id, new)

@@ -45,14 +45,23 @@ def drop(properties: Properties, *unwanted: str) -> Properties:
     return {name: value for name, value in properties.items() if name not in unwanted}
 
 
+def found(look: Callable[[], object]) -> bool:
+    """Whether `look` finds something."""
+    try:
+        look()
+    except Failure:
+        return False
+    return True
+
+
 def wait(look: Callable[[], Found], ready: Callable[[Found], bool], what: str) -> Found:
     """What `look` finds, once it is `ready`."""
     end = time.monotonic() + PATIENCE
-    while not ready(found := look()):
+    while not ready(seen := look()):
         if time.monotonic() > end:
             raise Failure(f"{what} did not stabilize", "NotStabilized")
         time.sleep(POLL)
-    return found
+    return seen
 
 
 def wait_gone(look: Callable[[], Any], what: str) -> None:

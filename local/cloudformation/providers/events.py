@@ -6,7 +6,7 @@ from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import drop, pick, tag_changes, tag_list
+from local.cloudformation.providers.common import drop, found, pick, tag_changes, tag_list
 
 
 class Rule(Provider):
@@ -20,6 +20,9 @@ class Rule(Provider):
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws("events:PutRule", Name=name, **drop(new, "Name", "Targets"))
         return name
+
+    def exists(self, aws: Aws, name: str) -> bool:
+        return found(lambda: aws("events:DescribeRule", Name=name))
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
         self._targets(aws, physical_id, {}, new)

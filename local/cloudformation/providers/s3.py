@@ -12,7 +12,7 @@ from typing import Any
 from local.cloudformation.aws import Aws
 from local.cloudformation.errors import Failure
 from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, pick
+from local.cloudformation.providers.common import differ, found, pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,7 @@ class Bucket(Provider):
     properties = names("AccessControl BucketName") | SETTINGS.keys()
     fixed = names("AccessControl")
     named = "BucketName"
+    adoptable = True
     longest = 63
     lower = True
 
@@ -176,11 +177,7 @@ class Bucket(Provider):
         aws("s3:DeleteBucket", Bucket=physical_id)
 
     def exists(self, aws: Aws, name: str) -> bool:
-        try:
-            aws("s3:HeadBucket", Bucket=name)
-        except Failure:
-            return False
-        return True
+        return found(lambda: aws("s3:HeadBucket", Bucket=name))
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
         domain = f"s3.{aws.region}.amazonaws.com"

@@ -6,7 +6,7 @@ from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, tag_changes, tag_list
+from local.cloudformation.providers.common import differ, found, tag_changes, tag_list
 
 ATTRIBUTES = {
     "ContentBasedDeduplication": "false",
@@ -36,6 +36,9 @@ class Topic(Provider):
             name = name if "TopicName" in new else f"{name}.fifo"
         answer = aws("sns:CreateTopic", Name=name, Attributes=attributes, Tags=new.get("Tags"))
         return str(answer["TopicArn"])
+
+    def exists(self, aws: Aws, name: str) -> bool:
+        return found(lambda: aws("sns:GetTopicAttributes", TopicArn=aws.arn("sns", name)))
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         for name, default in ATTRIBUTES.items():

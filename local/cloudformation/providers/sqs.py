@@ -7,7 +7,7 @@ from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, tag_changes, tag_map
+from local.cloudformation.providers.common import differ, found, tag_changes, tag_map
 
 ATTRIBUTES: dict[str, str] = {
     "ContentBasedDeduplication": "false",
@@ -41,6 +41,9 @@ class Queue(Provider):
         tags = tag_map(new.get("Tags"))
         answer = aws("sqs:CreateQueue", QueueName=name, Attributes=attributes, Tags=tags)
         return str(answer["QueueUrl"])
+
+    def exists(self, aws: Aws, name: str) -> bool:
+        return found(lambda: aws("sqs:GetQueueUrl", QueueName=name))
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         changed = {

@@ -348,3 +348,44 @@ def test_without_rollback_a_failed_stack_can_be_rolled_back_later(cloud: Cloud) 
     cloud.formation.rollback_stack(StackName=name)
     assert cloud.status(name) == "ROLLBACK_COMPLETE"
     assert cloud.resources(name) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::CloudWatch::Dashboard", {"DashboardName": "twice", "DashboardBody": "{}"}),
+        ("AWS::Events::Rule", {"Name": "twice", "ScheduleExpression": "rate(1 hour)"}),
+        ("AWS::Glue::Database", {"CatalogId": "1", "DatabaseInput": {"Name": "twice"}}),
+        ("AWS::IAM::Role", ROLE["Properties"] | {"RoleName": "twice"}),
+        ("AWS::Kinesis::Stream", {"Name": "twice"}),
+        ("AWS::Logs::LogGroup", {"LogGroupName": "twice"}),
+        ("AWS::S3::Bucket", {"BucketName": "twice"}),
+        ("AWS::SNS::Topic", {"TopicName": "twice"}),
+        ("AWS::SQS::Queue", {"QueueName": "twice"}),
+        ("AWS::SSM::Parameter", {"Name": "twice", "Type": "String", "Value": "x"}),
+        (
+            "AWS::CloudWatch::Alarm",
+            {
+                "AlarmName": "twice",
+                "ComparisonOperator": "GreaterThanThreshold",
+                "EvaluationPeriods": 1,
+                "MetricName": "m",
+                "Namespace": "n",
+                "Period": 60,
+                "Statistic": "Sum",
+                "Threshold": 1,
+            },
+        ),
+    ],
+)
+def test_a_second_stack_neither_takes_nor_deletes_what_has_the_same_name(
+    cloud: Cloud, kind: str, properties: dict[str, Any]
+) -> None:
+    it = {"It": {"Type": kind, "Properties": properties}}
+    first = cloud.create(it)
+    assert cloud.reasons(first) == {}
+    second = cloud.create(it)
+    assert cloud.status(second) == "ROLLBACK_COMPLETE"
+    assert "lready" in cloud.reasons(second)["It"]
+    third = cloud.create(it)
+    assert cloud.status(third) == "ROLLBACK_COMPLETE"

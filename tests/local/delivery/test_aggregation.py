@@ -4,7 +4,7 @@ import hashlib
 
 import aws_kinesis_agg.aggregator
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from local.delivery.aggregation import MAGIC, UserRecord, deaggregate
@@ -23,6 +23,7 @@ def packed(records: list[tuple[str, str | None, bytes]]) -> bytes:
     return bytes(aggregator.clear_and_get().get_contents()[2])
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_what_was_packed_comes_out_in_order(records: list[tuple[str, str | None, bytes]]) -> None:
     found = deaggregate(packed(records))
@@ -37,6 +38,7 @@ def test_an_explicit_hash_key_is_kept() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(RECORDS, st.data())
 def test_a_truncated_record_is_a_plain_one(
     records: list[tuple[str, str | None, bytes]], data: st.DataObject
@@ -46,6 +48,7 @@ def test_a_truncated_record_is_a_plain_one(
     assert deaggregate(whole[:length]) is None
 
 
+@settings(deadline=None)
 @given(RECORDS, st.data())
 def test_a_record_with_one_wrong_byte_is_a_plain_one(
     records: list[tuple[str, str | None, bytes]], data: st.DataObject
@@ -55,6 +58,7 @@ def test_a_record_with_one_wrong_byte_is_a_plain_one(
     assert deaggregate(bytes(wrong)) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 @example(b"")
 @example(MAGIC)

@@ -1,6 +1,6 @@
 """Buffers: nothing lost, order kept, sealed by size and time, active until written."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.delivery.buffer import Buffer, Buffers, Hints, Item, Key, Kind
@@ -19,6 +19,7 @@ def buffers(size: int = 100, interval: float = 60.0) -> Buffers:
     return Buffers(lambda _: Hints(size, interval))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from([A, B, ERROR]), st.lists(st.integers(0, 120), max_size=8)),

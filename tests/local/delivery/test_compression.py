@@ -6,7 +6,7 @@ import struct
 import zipfile
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.delivery.compression import FORMATS, compress
@@ -18,11 +18,13 @@ def _decompressed(block: bytes, size: int) -> bytes:
     return bytes(pa.decompress(block, size, codec="snappy", asbytes=True))
 
 
+@settings(deadline=None)
 @given(DATA)
 def test_gzip(data: bytes) -> None:
     assert gzip.decompress(compress("GZIP", data)) == data
 
 
+@settings(deadline=None)
 @given(DATA)
 def test_zip_has_one_entry(data: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(compress("ZIP", data))) as archive:
@@ -30,6 +32,7 @@ def test_zip_has_one_entry(data: bytes) -> None:
         assert archive.read(name) == data
 
 
+@settings(deadline=None)
 @given(DATA)
 def test_snappy_is_snappy_java_s_stream(data: bytes) -> None:
     stream = io.BytesIO(compress("Snappy", data))
@@ -42,6 +45,7 @@ def test_snappy_is_snappy_java_s_stream(data: bytes) -> None:
     assert found == data
 
 
+@settings(deadline=None)
 @given(DATA)
 def test_hadoop_snappy_is_blocks_with_both_lengths(data: bytes) -> None:
     stream = io.BytesIO(compress("HADOOP_SNAPPY", data))

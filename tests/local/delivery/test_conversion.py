@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import orc
 
@@ -262,6 +262,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 DOCUMENTS = st.fixed_dictionaries({}, optional={k: st.none() | v for k, v in VALUES.items()})
 
 
+@settings(deadline=None)
 @given(st.lists(DOCUMENTS, min_size=1, max_size=8))
 def test_the_fast_way_and_the_careful_way_agree(documents: list[dict[str, Any]]) -> None:
     columns = layout()

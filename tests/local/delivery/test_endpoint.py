@@ -5,7 +5,7 @@ import gzip
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.delivery import endpoint
@@ -38,6 +38,7 @@ def test_the_request_is_aws_s() -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(), min_size=1))
 def test_a_compressed_body_says_so(records: list[bytes]) -> None:
     headers, body = endpoint.request(target(packed=True), ARN, ID, 1, records)

@@ -25,6 +25,15 @@ def test_records_are_concatenated_without_separator(lab: Lab) -> None:
     assert head["ContentType"] == "application/octet-stream"
 
 
+def test_the_key_of_the_destination_encrypts_its_objects(lab: Lab) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/k"
+    name = lab.delivery(EncryptionConfiguration={"KMSEncryptionConfig": {"AWSKMSKeyARN": key}})
+    lab.put(name, b"one")
+    ((where, _),) = lab.objects("data/")
+    head = lab.s3.head_object(Bucket=lab.bucket, Key=where)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
 def test_a_delimiter_lies_between_records(lab: Lab) -> None:
     name = lab.delivery(ProcessingConfiguration=processing(AppendDelimiterToRecord={}))
     lab.put(name, b"one", b"two")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.delivery import javatime, prefix
@@ -96,6 +96,7 @@ def test_an_error_prefix_names_the_kind_of_error(given_prefix: str | None, evalu
     assert prefix.evaluate(template, OLDEST, error_type="processing-failed") == evaluated
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_partition_keys_are_literal_whatever_they_contain(one: str, other: str) -> None:
     template = prefix.parse("a=!{partitionKeyFromLambda:a}/b=!{partitionKeyFromQuery:a}/")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.delivery import transform
@@ -34,6 +34,7 @@ def ok(record: Source, data: bytes = b"new", **more: Any) -> dict[str, Any]:
     return {"recordId": record.record_id, "result": "Ok", "data": text, **more}
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 400_000), max_size=40),
     st.floats(0.2, 3),
@@ -196,6 +197,7 @@ def test_a_failed_invocation_fails_every_record_with_its_attempts() -> None:
     assert result == failed((ONE, reason), (TWO, reason))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["ok", "drop", "fail", "null", "twice", "miss"]), max_size=30))
 def test_every_record_is_accounted_for_once(verdicts: list[str]) -> None:
     records = [source(number) for number in range(len(verdicts))]

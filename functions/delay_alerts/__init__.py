@@ -1,0 +1,1 @@
+"""Flights that leave late, or not at all, become alerts within a second."""

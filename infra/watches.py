@@ -1,0 +1,200 @@
+"""What is watched: the metrics by which a pipeline says that it needs somebody.
+
+Each metric is named with every dimension that AWS publishes it under: without them an alarm watches
+nothing and stays green.
+
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
+https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+
+from infra.alarms import LASTING, Watch
+
+QUEUE_RETENTION = timedelta(days=14)
+"""Of the failure queue; the longest that SQS has."""
+FIREHOSE_LIMIT = timedelta(minutes=15)
+"""The longest that Firehose can be told to buffer: what is older is late."""
+
+Dimensions = Mapping[str, str]
+
+
+def of_event_type(
+    name: str,
+    *,
+    retention: timedelta,
+    stream: Dimensions,
+    delivery: Dimensions,
+    transform: Dimensions,
+) -> list[Watch]:
+    """Of ingestion and delivery; `retention` is the stream's."""
+    firehose = partial(Watch, namespace="AWS/Firehose", dimensions=delivery)
+    function = partial(Watch, namespace="AWS/Lambda", dimensions=transform, statistic="Sum")
+    return [
+        Watch(
+            name="WritesThrottled",
+            namespace="AWS/Kinesis",
+            metric="WriteProvisionedThroughputExceeded",
+            dimensions=stream,
+            statistic="Sum",
+            threshold=1,
+            periods=LASTING,
+            then=f"Producers put more {name} events than the stream takes. Give it more shards (the"
+            " contract's capacity), or spread the partition keys if one shard alone is full.",
+        ),
+        firehose(
+            name="DeliveryLate",
+            metric="DeliveryToS3.DataFreshness",
+            statistic="Maximum",
+            threshold=FIREHOSE_LIMIT.total_seconds(),
+            periods=LASTING,
+            then=f"The oldest {name} event that is not yet in the lake is this many seconds old."
+            " Read the delivery stream's log group: S3, the key or the transform refuses it.",
+        ),
+        firehose(
+            name="DeliveryBehind",
+            metric="KinesisMillisBehindLatest",
+            statistic="Maximum",
+            threshold=_milliseconds(retention / 4),
+            then=f"Delivery of {name} reads so far behind that events may expire unread. Lengthen"
+            " the contract's retention now, then find what slows it: throttled reads, or the"
+            " transform.",
+        ),
+        firehose(
+            name="ReadsThrottled",
+            metric="ThrottledGetRecords",
+            statistic="Sum",
+            threshold=1,
+            periods=LASTING,
+            then=f"Delivery of {name} shares a shard's reads with too many others. Let processors"
+            " read by enhanced fan-out (Consumption.fan_out), or give the stream more shards.",
+        ),
+        firehose(
+            name="NotConverted",
+            metric="FailedConversion.Records",
+            statistic="Sum",
+            threshold=1,
+            then=f"{name} events that fit the contract did not fit the table: it was changed by"
+            " hand, or deployed halfway. They lie under the error prefix: deploy, then re-drive.",
+        ),
+        firehose(
+            name="TooManyPartitions",
+            metric="PartitionCountExceeded",
+            statistic="Maximum",
+            threshold=1,
+            then=f"{name} events of more dates at once than Firehose writes: what is beyond lies"
+            " under the error prefix. Replay in the order of time, or ask for a higher limit.",
+        ),
+        function(
+            name="TransformErrors",
+            metric="Errors",
+            threshold=1,
+            then=f"The transform of {name} raised or ran out of time: a defect, or too little"
+            " memory. Read its log group; what Firehose gave up on lies under the error prefix.",
+        ),
+        function(
+            name="TransformThrottled",
+            metric="Throttles",
+            threshold=1,
+            periods=LASTING,
+            then=f"The transform of {name} finds no free concurrency in the account. Raise the"
+            " account's limit or reserve some; delivery waits and loses nothing until then.",
+        ),
+    ]
+
+
+def of_processor(
+    name: str,
+    *,
+    retention: timedelta,
+    age: timedelta,
+    function: Dimensions,
+    consumer: Dimensions | None,
+    mapping: Dimensions,
+    queue: Dimensions,
+) -> list[Watch]:
+    """Of a processor; `retention` is that of the stream it reads, `age` the oldest record that it
+    tries; `consumer` is none where it shares the stream's throughput.
+
+    An age is worth an alarm at a quarter of the retention, and before that where it could not grow
+    as far: nothing older than `age` is tried, and no message older than its queue's own retention
+    is there.
+    """
+    invoked = partial(Watch, namespace="AWS/Lambda", dimensions=function, statistic="Sum")
+    queued = partial(Watch, namespace="AWS/SQS", dimensions=queue, statistic="Maximum")
+    behind = _milliseconds(min(retention / 4, age / 2))
+    hours = age / timedelta(hours=1)
+    late = (
+        f"{name} is this many milliseconds behind its stream, and gives records up after {hours:g}"
+        " hours. If it fails, mend that; if it is slow, raise factor, batch size or memory."
+    )
+    pushed = Watch(
+        name="ConsumerBehind",
+        namespace="AWS/Kinesis",
+        metric="SubscribeToShardEvent.MillisBehindLatest",
+        dimensions=consumer or {},
+        statistic="Maximum",
+        threshold=behind,
+        then=late,
+    )
+    return [
+        invoked(
+            name="Behind", metric="IteratorAge", statistic="Maximum", threshold=behind, then=late
+        ),
+        *([pushed] if consumer else []),
+        invoked(
+            name="Errors",
+            metric="Errors",
+            threshold=1,
+            periods=LASTING,
+            then=f"{name} has been raising or running out of time for a while: batches are tried"
+            " again, then go to the failure queue. Read its log group.",
+        ),
+        invoked(
+            name="Throttled",
+            metric="Throttles",
+            threshold=1,
+            periods=LASTING,
+            then=f"{name} finds no free concurrency in the account. Raise the account's limit or"
+            " reserve some: it waits until its records are too old.",
+        ),
+        Watch(
+            name="Dropped",
+            namespace="AWS/Lambda",
+            metric="DroppedEventCount",
+            dimensions=mapping,
+            statistic="Sum",
+            threshold=1,
+            then=f"Records that {name} did not process are in no failure message either: note the"
+            " time, and replay the stream from before it while it still holds them.",
+        ),
+        invoked(
+            name="FailuresNotSent",
+            metric="DestinationDeliveryFailures",
+            threshold=1,
+            then=f"{name} could not describe a failed batch to its failure queue, and its shard"
+            " moved on. Compare the queue's policy and key with what is deployed; note the time,"
+            " and replay the stream from before it while it still holds the records.",
+        ),
+        queued(
+            name="Failures",
+            metric="ApproximateNumberOfMessagesVisible",
+            threshold=1,
+            then=f"{name} gave batches up. Its failure queue says which shard and sequence numbers,"
+            " its log group why. Mend the cause, then re-drive them.",
+        ),
+        queued(
+            name="FailuresOld",
+            metric="ApproximateAgeOfOldestMessage",
+            threshold=min(retention / 4, QUEUE_RETENTION / 2).total_seconds(),
+            then=f"A failed batch of {name} has waited this many seconds: re-drive it, or save its"
+            " records, before they expire on the stream.",
+        ),
+    ]
+
+
+def _milliseconds(duration: timedelta) -> float:
+    return duration / timedelta(milliseconds=1)

@@ -1,0 +1,82 @@
+"""Every figure, measured now, beside what it is to be: `make bench`.
+
+`python -m tests.benchmarks [--json] [NAME…]`. Each benchmark runs in an interpreter of its own. A
+figure that is missed is said so, and the exit code is 1.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Figure(NamedTuple):
+    """What a benchmark measures under `key` is at most, or at least, `bound`."""
+
+    benchmark: str
+    key: str
+    meaning: str
+    bound: float
+    most: bool = True
+
+    def holds(self, value: float) -> bool:
+        return value <= self.bound if self.most else value >= self.bound
+
+
+FIGURES = (
+    Figure("demo", "seconds", "demo after set-up, s", 120),
+    Figure("demo", "peak_mib", "demo, memory of all processes, MiB", 2048),
+    Figure("transform", "ratio", "transform / floor of base64 and msgspec", 3),
+    Figure("coldstart", "ratio", "cold start of the transform / import boto3", 1),
+    Figure("processor", "ratio", "processor / Powertools with pydantic", 0.5),
+    Figure("mapping", "fan_out_ms", "put to processed, enhanced fan-out, ms", 100),
+    Figure("mapping", "latency_ratio", "… / the standard consumer's", 1),
+    Figure("mapping", "records_per_second", "event source mapping, records/s", 20_000, most=False),
+    Figure("delivery", "engine_per_second", "delivery, records/s", 40_000, most=False),
+    Figure("delivery", "conversion_ratio", "conversion / pyarrow's JSON to Parquet", 2),
+)
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether every figure holds."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="these benchmarks only")
+    asked = parser.parse_args()
+    names = asked.names or list(dict.fromkeys(figure.benchmark for figure in FIGURES))
+    measured = {name: run(name) for name in names}
+    wanted = [figure for figure in FIGURES if figure.benchmark in measured]
+    missed = [f for f in wanted if not f.holds(measured[f.benchmark][f.key])]
+    if asked.json:
+        print(json.dumps(measured, indent=2))
+    else:
+        show(wanted, measured)
+    return 1 if missed else 0
+
+
+def run(name: str) -> dict[str, float]:
+    """What one benchmark measures."""
+    print(f"{name} …", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def show(wanted: list[Figure], measured: dict[str, dict[str, float]]) -> None:
+    table = Table("figure", "measured", "bound", "")
+    for figure in wanted:
+        value = measured[figure.benchmark][figure.key]
+        bound = f"{'at most' if figure.most else 'at least'} {figure.bound:,g}"
+        table.add_row(
+            figure.meaning, f"{value:,.2f}", bound, "" if figure.holds(value) else "missed"
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""What is deployed for a processor, and what is watched of it and of every event type."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from events import registry
+from functions.delay_alerts.settings import Settings
+from functions.shared.settings import Consumption
+from infra.environments import named
+from infra.event_type import EventType
+from infra.lake import Lake
+from infra.processor import Processor
+from infra.watches import of_processor
+from tests.infra.assembly import ROOT, Assembly
+from tests.infra.test_pipeline import stack_of
+
+Seen = tuple[str, dict[str, Any], str, float, int]
+
+
+def ids(assembly: Assembly, stack: str) -> dict[str, str]:
+    """The one resource of each type in a stack; of a type with several, any."""
+    return {one.type: one.name for one in assembly.resources() if one.stack == stack}
+
+
+def test_the_mapping_reads_from_the_oldest_record_on_gives_up_in_time_and_says_where(
+    assembly: Assembly,
+) -> None:
+    (mapping,) = assembly.resources("AWS::Lambda::EventSourceMapping")
+    own = ids(assembly, mapping.stack)
+    assert mapping.properties == {
+        "EventSourceArn": {"Fn::GetAtt": [own["AWS::Kinesis::StreamConsumer"], "ConsumerARN"]},
+        "FunctionName": {"Ref": own["AWS::Lambda::Function"]},
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ParallelizationFactor": 1,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": 3,
+        "MaximumRecordAgeInSeconds": 6 * 3600,
+        "DestinationConfig": {
+            "OnFailure": {"Destination": {"Fn::GetAtt": [own["AWS::SQS::Queue"], "Arn"]}}
+        },
+        "MetricsConfig": {"Metrics": ["EventCount"]},
+    }
+    template = assembly.templates[mapping.stack]["Resources"]
+    assert template[mapping.name]["DependsOn"] == [own["AWS::IAM::Policy"]]
+
+
+def test_the_consumer_is_of_the_stream_that_the_processor_reads(assembly: Assembly) -> None:
+    (consumer,) = assembly.resources("AWS::Kinesis::StreamConsumer")
+    stream = consumer.properties["StreamARN"]
+    assert consumer.properties == {"ConsumerName": "delay_alerts", "StreamARN": stream}
+    stack, value = assembly.export(stream)
+    assert stack == stack_of(assembly, "flight")
+    assert value == {"Fn::GetAtt": [ids(assembly, stack)["AWS::Kinesis::Stream"], "Arn"]}
+
+
+def test_a_failure_waits_two_weeks_for_somebody(assembly: Assembly) -> None:
+    for queue in assembly.resources("AWS::SQS::Queue"):
+        assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600, queue
+
+
+def grants(statements: list[dict[str, Any]]) -> list[tuple[Any, Any, str | None]]:
+    """What a role may do with which resource and through which service, but for log and traces."""
+    found = []
+    for statement in statements:
+        via = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService")
+        service = via["Fn::Join"][1][0] if via else None
+        found.append((statement["Action"], statement["Resource"], service))
+    return [grant for grant in found if grant[0][0].split(":")[0] not in ("logs", "xray")]
+
+
+READ = [
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+]
+
+
+def test_a_processor_may_read_its_source_put_on_its_derived_stream_and_report_failures(
+    assembly: Assembly,
+) -> None:
+    stack = stack_of(assembly, "delay_alerts")
+    own = ids(assembly, stack)
+    policy = assembly.templates[stack]["Resources"][own["AWS::IAM::Policy"]]["Properties"]
+    found = grants(policy["PolicyDocument"]["Statement"])
+    source, key, _, derived = (grant[1] for grant in found[:4])
+    assert assembly.export(source)[0] == stack_of(assembly, "flight")
+    assert assembly.export(derived)[0] == stack_of(assembly, "delay_alert")
+    assert assembly.key(key) in [str(one) for one in assembly.resources("AWS::KMS::Key")]
+    consumer = {"Fn::GetAtt": [own["AWS::Kinesis::StreamConsumer"], "ConsumerARN"]}
+    assert found == [
+        (READ, source, None),
+        (["kms:Decrypt", "kms:GenerateDataKey"], key, "kinesis."),
+        ("kinesis:SubscribeToShard", consumer, None),
+        ("kinesis:PutRecords", derived, None),
+        ("sqs:SendMessage", {"Fn::GetAtt": [own["AWS::SQS::Queue"], "Arn"]}, None),
+        (["kms:Decrypt", "kms:GenerateDataKey"], key, "sqs."),
+    ]
+
+
+def seen(assembly: Assembly, stack: str) -> dict[str, Seen]:
+    """A stack's alarms by metric; what is the same for all of them is compared here."""
+    found: dict[str, Seen] = {}
+    for alarm in assembly.resources("AWS::CloudWatch::Alarm"):
+        if alarm.stack != stack:
+            continue
+        properties = dict(alarm.properties)
+        (topic,) = properties.pop("AlarmActions")
+        lake, target = assembly.export(topic)
+        assert target == {"Ref": ids(assembly, lake)["AWS::SNS::Topic"]}
+        assert len(properties.pop("AlarmDescription").split()) > 15, alarm
+        dimensions = {one["Name"]: one["Value"] for one in properties.pop("Dimensions")}
+        metric = properties.pop("MetricName")
+        assert metric not in found
+        found[metric] = (
+            properties.pop("Namespace"),
+            dimensions,
+            properties.pop("Statistic"),
+            properties.pop("Threshold"),
+            properties.pop("EvaluationPeriods"),
+        )
+        assert properties == {
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "Period": 300,
+            "TreatMissingData": "notBreaching",
+        }, alarm
+    return found
+
+
+def test_a_processor_is_watched_from_its_stream_to_its_failure_queue(assembly: Assembly) -> None:
+    stack = stack_of(assembly, "delay_alerts")
+    own = ids(assembly, stack)
+    function = {"FunctionName": {"Ref": own["AWS::Lambda::Function"]}}
+    mapping = {"EventSourceMappingUUID": {"Ref": own["AWS::Lambda::EventSourceMapping"]}}
+    queue = {"QueueName": {"Fn::GetAtt": [own["AWS::SQS::Queue"], "QueueName"]}}
+    alarms = seen(assembly, stack)
+    behind = alarms.pop("SubscribeToShardEvent.MillisBehindLatest")
+    read, stream = assembly.export(behind[1]["StreamName"])
+    assert read == stack_of(assembly, "flight")
+    assert stream == {"Ref": ids(assembly, read)["AWS::Kinesis::Stream"]}
+    half_age = 3 * 3600 * 1000.0
+    assert behind == (
+        "AWS/Kinesis",
+        {"StreamName": behind[1]["StreamName"], "ConsumerName": "delay_alerts"},
+        "Maximum",
+        half_age,
+        1,
+    )
+    assert alarms == {
+        "IteratorAge": ("AWS/Lambda", function, "Maximum", half_age, 1),
+        "Errors": ("AWS/Lambda", function, "Sum", 1, 3),
+        "Throttles": ("AWS/Lambda", function, "Sum", 1, 3),
+        "DroppedEventCount": ("AWS/Lambda", mapping, "Sum", 1, 1),
+        "DestinationDeliveryFailures": ("AWS/Lambda", function, "Sum", 1, 1),
+        "ApproximateNumberOfMessagesVisible": ("AWS/SQS", queue, "Maximum", 1, 1),
+        "ApproximateAgeOfOldestMessage": ("AWS/SQS", queue, "Maximum", 7 * 24 * 3600 / 4, 1),
+    }
+
+
+def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assembly) -> None:
+    for name, kind in registry.types().items():
+        stack = stack_of(assembly, name)
+        own = ids(assembly, stack)
+        stream = {"StreamName": {"Ref": own["AWS::Kinesis::Stream"]}}
+        delivery = {"DeliveryStreamName": {"Ref": own["AWS::KinesisFirehose::DeliveryStream"]}}
+        function = {"FunctionName": {"Ref": own["AWS::Lambda::Function"]}}
+        quarter = kind.contract.retention.total_seconds() * 1000 / 4
+        assert seen(assembly, stack) == {
+            "WriteProvisionedThroughputExceeded": ("AWS/Kinesis", stream, "Sum", 1, 3),
+            "DeliveryToS3.DataFreshness": ("AWS/Firehose", delivery, "Maximum", 900, 3),
+            "KinesisMillisBehindLatest": ("AWS/Firehose", delivery, "Maximum", quarter, 1),
+            "ThrottledGetRecords": ("AWS/Firehose", delivery, "Sum", 1, 3),
+            "FailedConversion.Records": ("AWS/Firehose", delivery, "Sum", 1, 1),
+            "PartitionCountExceeded": ("AWS/Firehose", delivery, "Maximum", 1, 1),
+            "Errors": ("AWS/Lambda", function, "Sum", 1, 1),
+            "Throttles": ("AWS/Lambda", function, "Sum", 1, 3),
+        }
+
+
+@pytest.mark.parametrize(
+    ("retention", "age", "behind", "oldest"),
+    [
+        (timedelta(days=1), timedelta(hours=12), timedelta(hours=6), timedelta(hours=6)),
+        (timedelta(days=7), timedelta(hours=6), timedelta(hours=3), timedelta(hours=42)),
+        (timedelta(days=365), timedelta(days=7), timedelta(hours=84), timedelta(days=7)),
+    ],
+)
+def test_an_age_is_watched_at_a_quarter_of_the_retention_or_where_it_can_still_be_reached(
+    retention: timedelta, age: timedelta, behind: timedelta, oldest: timedelta
+) -> None:
+    """Nothing older than `age` is tried, and no message is older than two weeks."""
+    watches = of_processor(
+        "x", retention=retention, age=age, function={}, consumer={"a": "b"}, mapping={}, queue={}
+    )
+    thresholds = {watch.metric: watch.threshold for watch in watches}
+    assert thresholds["IteratorAge"] == behind / timedelta(milliseconds=1)
+    assert thresholds["SubscribeToShardEvent.MillisBehindLatest"] == thresholds["IteratorAge"]
+    assert thresholds["ApproximateAgeOfOldestMessage"] == oldest.total_seconds()
+
+
+def test_by_configuration_a_processor_shares_the_stream_s_throughput_instead() -> None:
+    class Sharing(Settings):
+        consumption = Consumption(
+            fan_out=False,
+            batch_size=1_000,
+            window=timedelta(seconds=5),
+            factor=4,
+            retries=0,
+            age=timedelta(hours=1),
+        )
+
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app, environment = cdk.App(context=context), named("dev")
+    lake = Lake(app, environment=environment)
+    types = {
+        name: EventType(app, environment=environment, lake=lake, name=name, kind=registry.get(name))
+        for name in (Settings.reads, Settings.emits)
+    }
+    processor = Processor(
+        app,
+        environment=environment,
+        lake=lake,
+        source=types[Settings.reads],
+        derived=types[Settings.emits],
+        name="delay_alerts",
+        settings=Sharing,
+    )
+    template = Template.from_stack(processor).to_json()
+    resources: dict[str, list[dict[str, Any]]] = {}
+    for resource in template["Resources"].values():
+        resources.setdefault(resource["Type"], []).append(resource["Properties"])
+    assert "AWS::Kinesis::StreamConsumer" not in resources
+    assert "ConsumerArn" not in template["Outputs"]
+    (mapping,) = resources["AWS::Lambda::EventSourceMapping"]
+    (policy,) = resources["AWS::IAM::Policy"]
+    found = grants(policy["PolicyDocument"]["Statement"])
+    assert (found[0][0], found[0][1]) == (READ, mapping["EventSourceArn"])
+    assert "kinesis:SubscribeToShard" not in [grant[0] for grant in found]
+    assert {
+        name: mapping[name]
+        for name in (
+            "BatchSize",
+            "MaximumBatchingWindowInSeconds",
+            "ParallelizationFactor",
+            "MaximumRetryAttempts",
+            "MaximumRecordAgeInSeconds",
+        )
+    } == {
+        "BatchSize": 1_000,
+        "MaximumBatchingWindowInSeconds": 5,
+        "ParallelizationFactor": 4,
+        "MaximumRetryAttempts": 0,
+        "MaximumRecordAgeInSeconds": 3_600,
+    }
+    metrics = {alarm["MetricName"] for alarm in resources["AWS::CloudWatch::Alarm"]}
+    assert "IteratorAge" in metrics
+    assert "SubscribeToShardEvent.MillisBehindLatest" not in metrics

@@ -1,0 +1,172 @@
+"""The engine when things go wrong: faults, a destination that is away, memory, the end."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local.delivery import destination, runner, world
+from local.delivery.failure import Reason
+from local.delivery.stream import DeliveryStream
+from local.delivery.world import Unavailable
+from tests.local.delivery.conftest import ROLE, until
+
+AWAY = Unavailable(Reason("S3.NoSuchBucket", "It does not exist."))
+
+
+class Bucket:
+    """Takes objects in place of S3; `refuse` may raise first."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.refuse: Callable[[], None] = lambda: None
+
+    def put(self, made: world.Object) -> None:
+        self.refuse()
+        self.objects[made.key] = made.body
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(self.objects.values())
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    found = Bucket()
+    monkeypatch.setattr(world, "put_object", found.put)
+    return found
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., DeliveryStream]]:
+    started: list[DeliveryStream] = []
+
+    def make(**more: Any) -> DeliveryStream:
+        configured = {
+            "RoleARN": ROLE,
+            "BucketARN": "arn:aws:s3:::bucket",
+            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 1},
+        }
+        kind, described = destination.created(
+            {"ExtendedS3DestinationConfiguration": configured | more}
+        )
+        stream = DeliveryStream(f"s{len(started)}", "us-east-1", kind, described)
+        stream.runner.start()
+        started.append(stream)
+        return stream
+
+    yield make
+    for stream in started:
+        stream.close()
+
+
+def put(stream: DeliveryStream, *records: bytes) -> None:
+    assert stream.runner.direct is not None
+    assert None not in stream.runner.direct.put(records)
+
+
+def once(error: Exception) -> Callable[[], None]:
+    """Raises the first time it is called."""
+    errors = [error]
+
+    def refuse() -> None:
+        if errors:
+            raise errors.pop()
+
+    return refuse
+
+
+@pytest.mark.parametrize("error", [AWAY, RuntimeError("a fault")])
+def test_a_write_that_fails_is_done_again(
+    bucket: Bucket, start: Callable[..., DeliveryStream], error: Exception
+) -> None:
+    bucket.refuse = once(error)
+    put(start(), b"one", b"two")
+    until(lambda: bucket.objects)
+    assert bucket.content == b"onetwo"
+
+
+def test_a_fault_on_the_way_to_the_buffers_loses_and_doubles_nothing(
+    bucket: Bucket, start: Callable[..., DeliveryStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = start()
+    refuse, add = once(RuntimeError("a fault")), stream.runner.add
+
+    def faulty(groups: Any) -> None:
+        refuse()
+        add(groups)
+
+    monkeypatch.setattr(stream.runner, "add", faulty)
+    put(stream, b"one", b"two")
+    until(lambda: bucket.objects)
+    put(stream, b"three")
+    until(lambda: len(bucket.objects) == 2)
+    assert bucket.content == b"onetwothree"
+
+
+def test_the_end_delivers_what_waits(bucket: Bucket, start: Callable[..., DeliveryStream]) -> None:
+    stream = start(BufferingHints={"SizeInMBs": 5, "IntervalInSeconds": 900})
+    put(stream, *[b"x"] * 5_000)
+    stream.close()
+    assert bucket.content == b"x" * 5_000
+
+
+def test_the_end_does_not_wait_forever_and_says_what_is_lost(
+    bucket: Bucket,
+    start: Callable[..., DeliveryStream],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def away() -> None:
+        raise AWAY
+
+    monkeypatch.setattr(runner, "PATIENCE_SECONDS", 0.3)
+    bucket.refuse = away
+    stream = start()
+    put(stream, b"one", b"two")
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 5
+    lost = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+    assert lost == [f"{stream.arn}: 2 records could not be delivered before the end; they are lost"]
+
+
+def test_reading_stops_while_too_much_waits_for_delivery(
+    bucket: Bucket, start: Callable[..., DeliveryStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "EARLY_BYTES", 500_000)
+    monkeypatch.setattr(runner, "FULL_BYTES", 1_000_000)
+    open_again = threading.Event()
+
+    def closed() -> None:
+        if not open_again.is_set():
+            raise AWAY
+
+    bucket.refuse = closed
+    stream = start(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 900})
+    put(stream, *[b"x" * 100_000] * 300)
+    until(lambda: not stream.room(0))
+    assert stream.runner._buffers.memory < 30_000_000
+    open_again.set()
+    until(lambda: sum(map(len, bucket.objects.values())) == 30_000_000)
+
+
+def test_the_biggest_buffer_is_delivered_early_when_memory_is_short(
+    bucket: Bucket, start: Callable[..., DeliveryStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "EARLY_BYTES", 500_000)
+    stream = start(BufferingHints={"SizeInMBs": 5, "IntervalInSeconds": 900})
+    put(stream, b"x" * 600_000)
+    until(lambda: bucket.objects)
+    assert bucket.content == b"x" * 600_000
+
+
+def test_what_there_is_no_room_for_is_refused(start: Callable[..., DeliveryStream]) -> None:
+    stream = start()
+    stream.close()
+    assert stream.runner.direct is not None
+    taken = stream.runner.direct.put([b"x" * 1_000_000] * 34)
+    assert [one is None for one in taken] == [False] * 33 + [True]
