@@ -155,6 +155,7 @@ def test_objects_age_by_what_they_are(assembly: Assembly) -> None:
         rejected = ([("STANDARD_IA", 90)], 400)
         wanted = {
             "events/": ([("STANDARD_IA", 90), ("GLACIER_IR", 365)], None),
+            "compacted/": ([("STANDARD_IA", 90), ("GLACIER_IR", 365)], None),
             "source/": ([("STANDARD_IA", 30), ("GLACIER_IR", 90)], 400),
         }
     wanted |= dict.fromkeys(("errors/", "rejected/", "unsent/"), rejected)

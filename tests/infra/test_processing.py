@@ -23,8 +23,13 @@ Seen = tuple[str, dict[str, Any], str, float, int]
 
 
 def ids(assembly: Assembly, stack: str) -> dict[str, str]:
-    """The one resource of each type in a stack; of a type with several, any."""
-    return {one.type: one.name for one in assembly.resources() if one.stack == stack}
+    """The one resource of each type in a stack, those of the compaction left out; of a type with
+    several, any."""
+    return {
+        one.type: one.name
+        for one in assembly.resources()
+        if one.stack == stack and not one.name.startswith("Compaction")
+    }
 
 
 def test_the_mapping_reads_from_the_oldest_record_on_gives_up_in_time_and_says_where(

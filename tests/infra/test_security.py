@@ -77,8 +77,14 @@ KEPT = {
 
 OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
-PREFIXES = tuple(
-    f"/{word}/" for word in "events errors rejected source unsent compacted compaction".split()
+PREFIXES = (
+    "/events/",
+    "/errors/",
+    "/rejected/",
+    "/source/",
+    "/unsent/",
+    "/compacted/",
+    "/compaction/",
 )
 
 # Actions that know no resources: https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
@@ -277,6 +283,7 @@ def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
 ) -> None:
     prod = assembly.environment == "prod"
     bounds = {
+        "delay_alerts": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
         "delivery_transform": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
         "compaction": {"Timeout": 900, "MemorySize": 3008 if prod else 1769},
     }
