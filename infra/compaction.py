@@ -14,18 +14,21 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from events.columns import COMPACTION_COLUMN, PARTITION_COLUMN, glue_columns, sort_columns
 from events.contract import Event
 from events.swap import COLUMNS, State
 from functions.compaction.settings import SECONDS, Settings
+from infra.alarms import Alarms
 from infra.catalog import PARTITION_COMMENT, Table
 from infra.environments import Environment
 from infra.function import Dependencies, Function
 from infra.hive import hive, trino
 from infra.storage import Bucket, Key
 from infra.view import Column, View
+from infra.watches import of_compaction
 
 VIEWS = Path(__file__).parent / "views"
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "functions/compaction/requirements.txt"
@@ -120,6 +123,7 @@ class Compaction(Construct):
         bucket: Bucket,
         key: Key,
         dependencies: Dependencies,
+        alarms: sns.ITopic,
         delivered_prefix: str,
         compacted_prefix: str,
         manifest_prefix: str,
@@ -179,6 +183,8 @@ class Compaction(Construct):
                 self.function.resource, event=events.RuleTargetInput.from_object({})
             )
         )
+        function = {"FunctionName": self.function.resource.function_name}
+        Alarms(self, "Alarms", topic=alarms, watches=of_compaction(event_type, function=function))
         self._grant_catalog(database)
         bucket.grant_rewrite(
             self.function.role,

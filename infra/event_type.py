@@ -100,6 +100,7 @@ class EventType(cdk.Stack):
             bucket=lake.bucket,
             key=lake.key,
             dependencies=dependencies,
+            alarms=lake.alarms,
             delivered_prefix=data_prefix,
             compacted_prefix=f"{COMPACTED_PREFIX}{name}/",
             manifest_prefix=f"{MANIFEST_PREFIX}{name}/",

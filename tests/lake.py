@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 def flight(number: int, day: date, *, ingested_at: datetime, tail: str | None = None) -> Row:
     """A row of the table; flights of one number are one event."""
-    instant = datetime(day.year, day.month, day.day, 12)
+    instant = datetime.combine(day, datetime.min.time()) + 12 * HOUR
     return {
         "event_id": f"{day}-{number:07}",
         "carrier": "UA",

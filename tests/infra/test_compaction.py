@@ -107,6 +107,29 @@ def test_the_schedule_calls_the_function_of_its_type(assembly: Assembly) -> None
         assert target["Arn"] == {"Fn::GetAtt": [functions[stack], "Arn"]}
 
 
+def test_a_failure_is_watched_as_a_whole_and_by_date(assembly: Assembly) -> None:
+    for name in registry.names():
+        stack = stack_of(assembly, name)
+        (function,) = (
+            function.name
+            for function in assembly.resources("AWS::Lambda::Function")
+            if function.stack == stack and "compaction" in function.properties["Handler"]
+        )
+        watched = [
+            (
+                alarm.properties["Namespace"],
+                alarm.properties["MetricName"],
+                {one["Name"]: one["Value"] for one in alarm.properties["Dimensions"]},
+            )
+            for alarm in assembly.resources("AWS::CloudWatch::Alarm")
+            if alarm.stack == stack and alarm.name.startswith("Compaction")
+        ]
+        assert sorted(watched, key=str) == [
+            ("AWS/Lambda", "Errors", {"FunctionName": {"Ref": function}}),
+            ("Headrace", "FailedDates", {"EventType": name}),
+        ]
+
+
 def test_types_are_spelled_for_both_catalogs() -> None:
     for hive_type, trino_type in {
         "string": "varchar",

@@ -150,7 +150,7 @@ def test_objects_age_by_what_they_are(assembly: Assembly) -> None:
     }
     if assembly.environment == "dev":
         rejected: tuple[list[Any], int] = ([], 30)
-        wanted = {"source/": ([], 7)}
+        wanted: dict[str, tuple[list[Any], int | None]] = {"source/": ([], 7)}
     else:
         rejected = ([("STANDARD_IA", 90)], 400)
         wanted = {

@@ -116,7 +116,7 @@ def seen(assembly: Assembly, stack: str) -> dict[str, Seen]:
     """A stack's alarms by metric; what is the same for all of them is compared here."""
     found: dict[str, Seen] = {}
     for alarm in assembly.resources("AWS::CloudWatch::Alarm"):
-        if alarm.stack != stack:
+        if alarm.stack != stack or alarm.name.startswith("Compaction"):
             continue
         properties = dict(alarm.properties)
         (topic,) = properties.pop("AlarmActions")
