@@ -7,6 +7,7 @@
     ├─ RefusedLine       1    a line that does not validate, with --strict
     ├─ WrongQuery        1    Athena did not answer
     ├─ Unbalanced        1    a record is not accounted for
+    ├─ NotCompacted      1    event dates whose files are as small as before
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
     ├─ ForbiddenChange   3    a contract must not be deployed as it is
@@ -51,6 +52,10 @@ class WrongQuery(Failure):
 
 class Unbalanced(Failure):
     """put = delivered + rejected does not hold."""
+
+
+class NotCompacted(Failure):
+    """Compaction of some event dates failed; nothing is lost."""
 
 
 class Told(Failure):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import contracts, local, query, replay, status, types
+from cli.commands import compact, contracts, local, query, replay, status, types
 from cli.telling import failures_told
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def headrace(
       headrace replay flight               put a year of flights on their stream
       headrace status                      what came in, was delivered, rejected
       headrace query --name worst_carriers ask the lake
+      headrace compact flight              few large files of many small ones
 
     \b
     Exit codes
@@ -68,6 +69,7 @@ app.command("replay")(replay.replay)
 app.command("query")(query.query)
 app.command("status")(status.status)
 app.command("types")(types.types)
+app.command("compact")(compact.compact)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(local.app, name="local")
 

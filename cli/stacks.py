@@ -39,6 +39,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     error_prefix: str
     delivered_name: str = ""
     """The table that delivery writes, where `table_name` is a view of it."""
+    compaction_function_name: str = ""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import msgspec
+from botocore.config import Config
 from msgspec import Struct
 
 from events import registry
 from events.columns import sort_columns
 from functions.compaction.compactor import Compactor
 from functions.compaction.settings import Settings
-from functions.compaction.store import Store
+from functions.compaction.store import TOGETHER, Store
 from functions.compaction.swap import Swap
 from functions.shared import tools
 
@@ -79,4 +80,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def _world() -> tuple[Settings, Store, Swap]:
     settings = Settings.read()
     swap = Swap(boto3.client("glue"), settings.database, f"{settings.event_type}_swap")
-    return settings, Store(boto3.client("s3"), settings.bucket), swap
+    s3 = boto3.client("s3", config=Config(max_pool_connections=TOGETHER))
+    return settings, Store(s3, settings.bucket), swap
