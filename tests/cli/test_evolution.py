@@ -52,7 +52,7 @@ def kind(fields: dict[str, Any] | None = None, **contract: Any) -> type[Event]:
         (name, *type_) if isinstance(type_, tuple) else (name, type_)
         for name, type_ in wanted.items()
     ]
-    made: type[Event] = msgspec.defstruct(
+    made: Any = msgspec.defstruct(
         "Thing",
         described,
         bases=(Event,),
@@ -60,7 +60,8 @@ def kind(fields: dict[str, Any] | None = None, **contract: Any) -> type[Event]:
         kw_only=True,
         frozen=True,
     )
-    return made
+    found: type[Event] = made
+    return found
 
 
 COMPATIBLE, ACTION, FORBIDDEN = Verdict.COMPATIBLE, Verdict.ACTION, Verdict.FORBIDDEN
