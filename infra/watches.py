@@ -103,6 +103,17 @@ def of_event_type(
             then=f"The transform of {name} finds no free concurrency in the account. Raise the"
             " account's limit or reserve some; delivery waits and loses nothing until then.",
         ),
+        Watch(
+            name="ReasonsNotKept",
+            namespace="Headrace",
+            metric="Unkept",
+            dimensions={"EventType": name},
+            statistic="Sum",
+            threshold=1,
+            then=f"The transform of {name} could not put the reasons of rejected records in the"
+            " bucket. They are in its log; SQL shows the records as Lambda.MissingRecordId. Look"
+            " at its role, the key and the bucket.",
+        ),
     ]
 
 

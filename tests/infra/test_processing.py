@@ -185,6 +185,7 @@ def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assem
             "KinesisMillisBehindLatest": ("AWS/Firehose", delivery, "Maximum", quarter, 1),
             "ThrottledGetRecords": ("AWS/Firehose", delivery, "Sum", 1, 3),
             "FailedConversion.Records": ("AWS/Firehose", delivery, "Sum", 1, 1),
+            "Unkept": ("Headrace", {"EventType": name}, "Sum", 1, 1),
             "PartitionCountExceeded": ("AWS/Firehose", delivery, "Maximum", 1, 1),
             "Errors": ("AWS/Lambda", function, "Sum", 1, 1),
             "Throttles": ("AWS/Lambda", function, "Sum", 1, 3),
