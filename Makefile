@@ -41,6 +41,7 @@ test: setup  ## every test
 
 deploy: setup  ## to the AWS that the environment points at; ENV=prod for the other configuration
 	@mkdir -p build
+	@headrace contracts diff --env $(ENV) >build/contracts.log || (cat build/contracts.log; exit 1)
 	@cdk synth --quiet --context env=$(ENV) --output cdk.out >build/deploy.log 2>&1 || (cat build/deploy.log; exit 1)
 	@cdk bootstrap --app cdk.out >>build/deploy.log 2>&1 || (tail -n 40 build/deploy.log; exit 1)
 	@cdk deploy --all --require-approval never --app cdk.out >>build/deploy.log 2>&1 || (tail -n 40 build/deploy.log; exit 1)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 EXPIRED = frozenset(
@@ -78,6 +80,15 @@ class Account:
         return self.session.client("cloudwatch", config=patient())
 
     @cached_property
+    def functions(self) -> "LambdaClient":
+        """An invocation is waited for as long as a function may run, and never repeated."""
+        return self.session.client("lambda", config=patient(read_timeout=930, attempts=1))
+
+    @cached_property
+    def glue(self) -> "GlueClient":
+        return self.session.client("glue", config=patient())
+
+    @cached_property
     def kinesis(self) -> "KinesisClient":
         return self.session.client("kinesis", config=once())
 
@@ -86,12 +97,14 @@ class Account:
         return self.session.client("s3", config=patient())
 
 
-def patient() -> "Config":
+def patient(*, read_timeout: int = 60, attempts: int = 4) -> "Config":
     """For calls that are repeated by botocore until AWS has answered them."""
     from botocore.config import Config
 
     return Config(
-        connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
 
 

@@ -7,8 +7,10 @@
     ├─ RefusedLine       1    a line that does not validate, with --strict
     ├─ WrongQuery        1    Athena did not answer
     ├─ Unbalanced        1    a record is not accounted for
+    ├─ NotCompacted      1    event dates whose files are as small as before
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
+    ├─ ForbiddenChange   3    a contract must not be deployed as it is
     └─ Interrupted     130    Ctrl-C
 
 The number is the exit code of `headrace`. `headrace local -- COMMAND` returns COMMAND's exit
@@ -52,6 +54,10 @@ class Unbalanced(Failure):
     """put = delivered + rejected does not hold."""
 
 
+class NotCompacted(Failure):
+    """Compaction of some event dates failed; nothing is lost."""
+
+
 class Told(Failure):
     """A program that we started did not work, and has said why: nothing is left to say."""
 
@@ -63,6 +69,12 @@ class WrongUsage(Failure):
     """What was typed cannot be meant."""
 
     code = 2
+
+
+class ForbiddenChange(Failure):
+    """Deploying a contract would harm the rows that are there."""
+
+    code = 3
 
 
 class Interrupted(Failure):

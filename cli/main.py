@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import local, query, replay, status, types
+from cli.commands import compact, contracts, local, query, replay, status, types
 from cli.telling import failures_told
 
 if TYPE_CHECKING:
@@ -53,12 +53,14 @@ def headrace(
       headrace replay flight               put a year of flights on their stream
       headrace status                      what came in, was delivered, rejected
       headrace query --name worst_carriers ask the lake
+      headrace compact flight              few large files of many small ones
 
     \b
     Exit codes
       0    done
       1    it did not work; one sentence on standard error says what to do
       2    wrong usage
+      3    a contract must not be deployed as it is
       130  interrupted
     """
 
@@ -67,6 +69,8 @@ app.command("replay")(replay.replay)
 app.command("query")(query.query)
 app.command("status")(status.status)
 app.command("types")(types.types)
+app.command("compact")(compact.compact)
+app.add_typer(contracts.app, name="contracts")
 app.add_typer(local.app, name="local")
 
 

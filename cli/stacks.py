@@ -38,6 +38,9 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     transform_function_name: str
     data_prefix: str
     error_prefix: str
+    delivered_name: str = ""
+    """The table that delivery writes, where `table_name` is a view of it."""
+    compaction_function_name: str = ""
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

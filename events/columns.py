@@ -16,6 +16,10 @@ PARTITION_COLUMN = "event_date"
 """The partition column: the UTC date of the event time as a string YYYY-MM-DD."""
 
 
+COMPACTION_COLUMN = "compaction_pass"
+"""The column that only compacted rows have: the number of the pass that wrote them."""
+
+
 class Column(NamedTuple):
     """A Glue column; `type` is Hive's, such as bigint, array<string> or struct<a:double>."""
 
@@ -44,11 +48,18 @@ def glue_columns(kind: type[Event]) -> list[Column]:
         for field in info.fields
     ]
     columns.extend(DELIVERY_COLUMNS)
-    names = [column.name for column in columns] + [PARTITION_COLUMN]
+    names = [column.name for column in columns] + [PARTITION_COLUMN, COMPACTION_COLUMN]
     for name in names:
         if names.count(name) > 1:
             raise UnfitContract(f"{kind.__name__}: the column {name} would exist twice")
     return columns
+
+
+def sort_columns(kind: type[Event]) -> tuple[str, str, str]:
+    """The columns of the event id, of the order of compacted files, and of the event time."""
+    names = {field.name: field.encode_name.lower() for field in check(kind).fields}
+    contract = kind.contract
+    return names[contract.event_id], names[contract.order], names[contract.event_time]
 
 
 _SCALARS: dict[type[inspect.Type], str] = {

@@ -30,6 +30,8 @@ class Contract(Struct, frozen=True, kw_only=True):
     `event_id` and `event_time` name required fields: the id that a retry, redrive or replay
     repeats, and the instant whose UTC date is the event's partition.
     `first_date` is the earliest event date that the table shows; an earlier event is rejected.
+    `sort_by` names the field by which queries mostly choose events, where that is not the first of
+    the partition key: compacted files are sorted by it.
     `retention` of the stream is between 24 hours and 365 days.
     """
 
@@ -39,6 +41,12 @@ class Contract(Struct, frozen=True, kw_only=True):
     first_date: date
     capacity: OnDemand | Provisioned
     retention: timedelta
+    sort_by: str = ""
+
+    @property
+    def order(self) -> str:
+        """The field by which compacted files are sorted."""
+        return self.sort_by or self.partition_key[0]
 
 
 class Event(Struct, frozen=True, kw_only=True, gc=False):

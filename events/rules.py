@@ -25,7 +25,8 @@ def check(kind: type[Event]) -> inspect.StructType:
         raise UnfitContract(f"{name}: an event is a JSON object; array_like and tag do not fit it")
     fields = {field.name: field for field in info.fields}
     contract = kind.contract
-    for wanted in (*contract.partition_key, contract.event_id, contract.event_time):
+    names = (contract.event_id, contract.event_time, *filter(None, (contract.sort_by,)))
+    for wanted in (*contract.partition_key, *names):
         if wanted not in fields:
             raise UnfitContract(f"{name}: its contract names {wanted}, which is no field")
     _check_columns(name, info)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 ROOT = Path(__file__).resolve().parent.parent
 # An event type's built-in source, samples and exported schema serve people and tests; Arrow types
 # serve the delivery. No function reads any of them.
-LEFT_OUT_OF_EVENTS = {"source.py", "samples", "schema.json", "schema.py", "arrow.py"}
+LEFT_OUT_OF_EVENTS = {"source.py", "samples", "schema.json", "schema.py", "arrow.py", "presence.py"}
 
 
 def files(function: str, *, root: Path = ROOT) -> list[PurePath]:

@@ -1,6 +1,6 @@
-"""The catalog: an event type's table, whose columns follow from its class."""
+"""The catalog: tables of an event type's rows, whose columns follow from its class."""
 
-from inspect import getdoc
+from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
@@ -10,8 +10,10 @@ from constructs import Construct
 
 from events.columns import PARTITION_COLUMN, glue_columns
 from events.contract import Event
+from events.presence import required
 
 HIVE_FORMATS = "org.apache.hadoop.hive.ql.io.parquet"
+PARTITION_COMMENT = "UTC date of the event time; a query that names it reads only those days"
 
 
 class Table(Construct):
@@ -25,28 +27,31 @@ class Table(Construct):
         scope: Construct,
         name: str,
         *,
-        event_type: str,
+        table_name: str,
+        description: str,
         kind: type[Event],
         database: glue.CfnDatabase,
         bucket: s3.IBucket,
         prefix: str,
+        more: Sequence[tuple[str, str, str]] = (),
     ) -> None:
+        """`more` are columns after those of the class and of delivery: name, type, comment."""
         super().__init__(scope, name)
         location = bucket.s3_url_for_object(prefix)
         self._database = database
-        self._name = event_type
+        self._name = table_name
         self.resource = glue.CfnTable(
             self,
             "Resource",
             catalog_id=cdk.Aws.ACCOUNT_ID,
             database_name=database.ref,
             table_input=glue.CfnTable.TableInputProperty(
-                name=event_type,
-                description=(getdoc(kind) or "").partition("\n")[0],
+                name=table_name,
+                description=description,
                 table_type="EXTERNAL_TABLE",
                 parameters=_parameters(kind, location),
                 partition_keys=[_partition()],
-                storage_descriptor=_storage(kind, location),
+                storage_descriptor=_storage(kind, location, more),
             ),
         )
 
@@ -80,6 +85,19 @@ def _parameters(kind: type[Event], location: str) -> dict[str, str]:
         f"projection.{column}.interval": "1",
         f"projection.{column}.interval.unit": "DAYS",
         "storage.location.template": f"{location}{column}=${{{column}}}/",
+        **_contract(kind),
+    }
+
+
+def _contract(kind: type[Event]) -> dict[str, str]:
+    """What columns do not say of the contract, kept so that `headrace contracts diff` can compare
+    the next one with it."""
+    contract = kind.contract
+    return {
+        "headrace.partition_key": ",".join(contract.partition_key),
+        "headrace.event_id": contract.event_id,
+        "headrace.event_time": contract.event_time,
+        "headrace.required": ",".join(required(kind)),
     }
 
 
@@ -87,16 +105,18 @@ def _partition() -> glue.CfnTable.ColumnProperty:
     return glue.CfnTable.ColumnProperty(
         name=PARTITION_COLUMN,
         type="string",
-        comment="UTC date of the event time; a query that names it reads only those days",
+        comment=PARTITION_COMMENT,
     )
 
 
-def _storage(kind: type[Event], location: str) -> glue.CfnTable.StorageDescriptorProperty:
+def _storage(
+    kind: type[Event], location: str, more: Sequence[tuple[str, str, str]]
+) -> glue.CfnTable.StorageDescriptorProperty:
     return glue.CfnTable.StorageDescriptorProperty(
         location=location,
         columns=[
-            glue.CfnTable.ColumnProperty(name=column.name, type=column.type, comment=column.comment)
-            for column in glue_columns(kind)
+            glue.CfnTable.ColumnProperty(name=name, type=type_, comment=comment)
+            for name, type_, comment in [*glue_columns(kind), *more]
         ],
         input_format=f"{HIVE_FORMATS}.MapredParquetInputFormat",
         output_format=f"{HIVE_FORMATS}.MapredParquetOutputFormat",

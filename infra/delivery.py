@@ -9,6 +9,7 @@ from constructs import Construct
 from events.columns import PARTITION_COLUMN
 from functions.delivery_transform.settings import BUFFER_MEGABYTES, Settings
 from infra.catalog import Table
+from infra.deliveries import Delivered
 from infra.environments import Environment
 from infra.findings import accept
 from infra.function import Dependencies, Function
@@ -35,13 +36,19 @@ class Transform(Function):
         event_type: str,
         dependencies: Dependencies,
         key: Key,
+        bucket: Bucket,
+        rejected_prefix: str,
     ) -> None:
         super().__init__(
             scope,
             name,
             environment=environment,
             package="delivery_transform",
-            settings=Settings(event_type=event_type).environment(),
+            settings=Settings(
+                event_type=event_type,
+                bucket=bucket.bucket_name,
+                rejected_prefix=rejected_prefix,
+            ).environment(),
             dependencies=dependencies,
             key=key,
             memory_mib=environment.transform_memory_mib,
@@ -67,9 +74,11 @@ class Delivery(Construct):
         key: Key,
         data_prefix: str,
         error_prefix: str,
+        source_prefix: str,
+        options: Delivered,
     ) -> None:
         super().__init__(scope, name)
-        self.role = _role(self)
+        self.role = delivery_role(self)
         log_group = LogGroup(self, "Log", environment=environment, key=key)
         log_group.grant_write(self.role)
         frozen = self.role.without_policy_updates()
@@ -91,40 +100,72 @@ class Delivery(Construct):
             data_format_conversion=firehose.DataFormatConversionProps(
                 schema_configuration=firehose.SchemaConfiguration.from_cfn_table(table.resource),
                 input_format=firehose.InputFormat.OPENX_JSON,
-                output_format=firehose.OutputFormat.PARQUET,
+                output_format=firehose.ParquetOutputFormat(
+                    compression=firehose.ParquetCompression.of(options.compression)
+                ),
             ),
             buffering_size=cdk.Size.mebibytes(environment.buffer_mib),
             buffering_interval=cdk.Duration.seconds(environment.buffer_seconds),
             data_output_prefix=(
                 f"{data_prefix}{PARTITION_COLUMN}=!{{partitionKeyFromLambda:{PARTITION_COLUMN}}}/"
             ),
-            error_output_prefix=(
-                f"{error_prefix}!{{firehose:error-output-type}}/"
-                "arrival_date=!{timestamp:yyyy-MM-dd}/"
-            ),
+            error_output_prefix=errors_by_date(error_prefix),
             encryption_key=key,
             logging_config=firehose.EnableLogging(log_group),
+            s3_backup=_backup(environment, bucket, key, log_group, source_prefix)
+            if options.source_backup
+            else None,
         )
-        self.resource = firehose.DeliveryStream(
-            self,
-            "Resource",
-            source=firehose.KinesisStreamSource(source),
-            destination=destination,
-            role=frozen,
+        self.resource = settled(
+            firehose.DeliveryStream(
+                self,
+                "Resource",
+                source=firehose.KinesisStreamSource(source),
+                destination=destination,
+                role=frozen,
+            ),
+            role=self.role,
         )
-        # Firehose tries its source and its key when it is created: the policy must be there first.
-        self.resource.node.add_dependency(self.role.node.find_child("DefaultPolicy"))
-        accept(
-            self.resource,
-            "AwsSolutions-KDF1",
-            reason="A delivery stream that reads a Kinesis stream stores nothing of its own: the"
-            " records rest in the stream, under the customer key, and Firehose takes no other",
-        )
-        # Addresses for Redshift in a VPC, which CDK adds to every stack with a delivery stream.
-        cdk.Stack.of(self).node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
 
 
-def _role(scope: Construct) -> iam.Role:
+def settled(stream: firehose.DeliveryStream, *, role: iam.Role) -> firehose.DeliveryStream:
+    """The delivery stream, made after its policy, with what every reader of a stream must say."""
+    # Firehose tries its source and its key when it is created: the policy must be there first.
+    stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
+    accept(
+        stream,
+        "AwsSolutions-KDF1",
+        reason="A delivery stream that reads a Kinesis stream stores nothing of its own: the"
+        " records rest in the stream, under the customer key, and Firehose takes no other",
+    )
+    # Addresses for Redshift in a VPC, which CDK adds to every stack with a delivery stream.
+    cdk.Stack.of(stream).node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
+    return stream
+
+
+def errors_by_date(prefix: str) -> str:
+    """Where Firehose puts what fails: by date first, as the table of errors is partitioned."""
+    return f"{prefix}arrival_date=!{{timestamp:yyyy-MM-dd}}/!{{firehose:error-output-type}}/"
+
+
+def _backup(
+    environment: Environment, bucket: Bucket, key: Key, log_group: LogGroup, prefix: str
+) -> firehose.DestinationS3BackupProps:
+    """Every record as it came, before the transform."""
+    return firehose.DestinationS3BackupProps(
+        mode=firehose.BackupMode.ALL,
+        bucket=bucket,
+        data_output_prefix=f"{prefix}arrival_date=!{{timestamp:yyyy-MM-dd}}/",
+        error_output_prefix=f"{prefix}failed/!{{firehose:error-output-type}}/",
+        compression=firehose.Compression.GZIP,
+        buffering_size=cdk.Size.mebibytes(environment.buffer_mib),
+        buffering_interval=cdk.Duration.seconds(environment.buffer_seconds),
+        encryption_key=key,
+        logging_config=firehose.EnableLogging(log_group),
+    )
+
+
+def delivery_role(scope: Construct) -> iam.Role:
     """Firehose names the account it acts for as the external id: it acts for no other one here."""
     account = {"StringEquals": {"sts:ExternalId": cdk.Stack.of(scope).account}}
     firehose_service = iam.ServicePrincipal("firehose.amazonaws.com", conditions=account)

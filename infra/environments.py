@@ -3,11 +3,14 @@
 `cdk deploy -c env=prod` chooses one. To add an environment is to add a value to ENVIRONMENTS.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk.aws_logs import RetentionDays
 
+from infra.deliveries import Delivered
 from infra.errors import WrongConfiguration
+from infra.lifetimes import Lifetime
 
 # AWS's limits for a delivery stream that converts and partitions, for a function that Firehose
 # calls, and for Athena's cutoff: a value outside them fails late, in the middle of a deployment.
@@ -21,6 +24,8 @@ PROCESSOR_MEMORY_MIB = range(128, 10_240 + 1)
 PROCESSOR_SECONDS = range(1, 900 + 1)
 LEAST_SCAN_LIMIT_BYTES = 10_000_000
 NAME_LENGTH = range(1, 20 + 1)
+COMPACTION_MEMORY_MIB = range(512, 10_240 + 1)
+COMPACTION_DISK_MIB = range(1024, 10_240 + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,26 @@ class Environment:
     """More memory is more CPU, for every processor: the whole of one at 1,769 MiB."""
     processor_seconds: int
     """A batch that takes longer has failed, and is tried again."""
+    compaction_hours: int
+    """Hours from one run of the compaction to the next."""
+    compaction_memory_mib: int
+    compaction_disk_mib: int
+    """The function's disk: a fifth of it is what one pass over an event date reads at most."""
+    events: Lifetime
+    errors: Lifetime
+    """Of everything that is not in the tables: rejected records, and what could not be sent."""
+    source: Lifetime
+    """Of the records as they came, where an event type keeps them."""
+    deliveries: Mapping[str, Delivered] = field(default_factory=dict)
+    """By event type; one that is not named is delivered as `Delivered()`."""
+
+    @property
+    def database(self) -> str:
+        """The name of the database in the catalog."""
+        return f"headrace_{self.name}"
+
+    def delivered(self, event_type: str) -> Delivered:
+        return self.deliveries.get(event_type, Delivered())
 
     def __post_init__(self) -> None:
         if not (self.name.isascii() and self.name.isalnum() and self.name.islower()):
@@ -70,6 +95,9 @@ class Environment:
         self._at_least("access_log_days", self.access_log_days, 1)
         self._at_least("old_version_days", self.old_version_days, 0)
         self._at_least("query_result_days", self.query_result_days, 1)
+        self._at_least("compaction_hours", self.compaction_hours, 1)
+        self._within("compaction_memory_mib", self.compaction_memory_mib, COMPACTION_MEMORY_MIB)
+        self._within("compaction_disk_mib", self.compaction_disk_mib, COMPACTION_DISK_MIB)
 
     def _within(self, what: str, value: int, allowed: range) -> None:
         if value not in allowed:
@@ -101,6 +129,12 @@ ENVIRONMENTS = (
         transform_seconds=60,
         processor_memory_mib=512,
         processor_seconds=60,
+        compaction_hours=6,
+        compaction_memory_mib=1769,
+        compaction_disk_mib=2560,
+        events=Lifetime(),
+        errors=Lifetime(expiry_days=30),
+        source=Lifetime(expiry_days=7),
     ),
     Environment(
         name="prod",
@@ -116,6 +150,13 @@ ENVIRONMENTS = (
         transform_seconds=60,
         processor_memory_mib=1024,
         processor_seconds=60,
+        compaction_hours=1,
+        compaction_memory_mib=3008,
+        compaction_disk_mib=10_240,
+        events=Lifetime(infrequent_days=90, archive_days=365),
+        errors=Lifetime(infrequent_days=90, expiry_days=400),
+        source=Lifetime(infrequent_days=30, archive_days=90, expiry_days=400),
+        deliveries={"flight": Delivered(source_backup=True)},
     ),
 )
 

@@ -7,17 +7,29 @@ from events.contract import Event
 from infra import watches
 from infra.alarms import Alarms
 from infra.catalog import Table
+from infra.compaction import Compaction
 from infra.delivery import Delivery, Transform
+from infra.endpoint import EndpointDelivery
 from infra.environments import Environment
 from infra.function import Dependencies
 from infra.ingestion import Ingestion
 from infra.interface import export, publish, tags
 from infra.lake import Lake
-from infra.storage import ERRORS_PREFIX, EVENTS_PREFIX
+from infra.rejected import Rejected
+from infra.storage import (
+    COMPACTED_PREFIX,
+    ERRORS_PREFIX,
+    EVENTS_PREFIX,
+    MANIFEST_PREFIX,
+    REJECTED_PREFIX,
+    SOURCE_PREFIX,
+    UNSENT_PREFIX,
+)
 
 
 class EventType(cdk.Stack):
-    """ingestion ─► transform ─► delivery ─► table"""
+    """ingestion ─► transform ─► delivery ─► table ─► compaction ─► views
+    └─► endpoint      └─► rejected"""
 
     def __init__(
         self,
@@ -35,7 +47,9 @@ class EventType(cdk.Stack):
             tags=tags(environment, stage=name),
             termination_protection=environment.keep_data,
         )
+        options = environment.delivered(name)
         data_prefix, error_prefix = f"{EVENTS_PREFIX}{name}/", f"{ERRORS_PREFIX}{name}/"
+        rejected_prefix, source_prefix = f"{REJECTED_PREFIX}{name}/", f"{SOURCE_PREFIX}{name}/"
 
         dependencies = Dependencies(self, "Dependencies")
         self.retention = kind.contract.retention
@@ -49,11 +63,14 @@ class EventType(cdk.Stack):
             event_type=name,
             dependencies=dependencies,
             key=lake.key,
+            bucket=lake.bucket,
+            rejected_prefix=rejected_prefix,
         )
         table = Table(
             self,
             "Table",
-            event_type=name,
+            table_name=f"{name}_delivered",
+            description=f"{name} rows as delivery wrote them; query {name} instead",
             kind=kind,
             database=lake.database,
             bucket=lake.bucket,
@@ -70,6 +87,33 @@ class EventType(cdk.Stack):
             key=lake.key,
             data_prefix=data_prefix,
             error_prefix=error_prefix,
+            source_prefix=source_prefix,
+            options=options,
+        )
+        compaction = Compaction(
+            self,
+            "Compaction",
+            environment=environment,
+            event_type=name,
+            kind=kind,
+            database=lake.database,
+            bucket=lake.bucket,
+            key=lake.key,
+            dependencies=dependencies,
+            alarms=lake.alarms,
+            delivered_prefix=data_prefix,
+            compacted_prefix=f"{COMPACTED_PREFIX}{name}/",
+            manifest_prefix=f"{MANIFEST_PREFIX}{name}/",
+        )
+        rejected = Rejected(
+            self,
+            "Rejected",
+            environment=environment,
+            event_type=name,
+            database=lake.database,
+            bucket=lake.bucket,
+            error_prefix=error_prefix,
+            rejected_prefix=rejected_prefix,
         )
 
         Alarms(
@@ -88,7 +132,23 @@ class EventType(cdk.Stack):
         ingestion.grant_read(delivery.role)
         transform.grant_invoke(delivery.role)
         table.grant_schema(delivery.role)
-        lake.bucket.grant_store(delivery.role, data_prefix, error_prefix)
+        lake.bucket.grant_add(transform.role, rejected_prefix)
+        backup = [source_prefix] if options.source_backup else []
+        lake.bucket.grant_store(delivery.role, data_prefix, error_prefix, *backup)
+        if options.endpoint:
+            unsent_prefix = f"{UNSENT_PREFIX}{name}/"
+            endpoint = EndpointDelivery(
+                self,
+                "EndpointDelivery",
+                environment=environment,
+                endpoint=options.endpoint,
+                source=ingestion.stream,
+                bucket=lake.bucket,
+                key=lake.key,
+                unsent_prefix=unsent_prefix,
+            )
+            ingestion.grant_read(endpoint.role)
+            lake.bucket.grant_store(endpoint.role, unsent_prefix)
 
         export(self, ingestion.stream.stream_arn, ingestion.stream.stream_name)
         publish(
@@ -96,7 +156,11 @@ class EventType(cdk.Stack):
             EventType=name,
             StreamName=ingestion.stream.stream_name,
             DeliveryStreamName=delivery.resource.delivery_stream_name,
-            TableName=table.resource.ref,
+            TableName=compaction.views.name,
+            UniqueName=compaction.views.unique_name,
+            DeliveredName=table.resource.ref,
+            CompactionFunctionName=compaction.function.resource.function_name,
+            RejectedName=rejected.view_name,
             TransformFunctionName=transform.resource.function_name,
             DataPrefix=data_prefix,
             ErrorPrefix=error_prefix,

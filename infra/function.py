@@ -1,6 +1,7 @@
 """A Lambda function as every stage deploys it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -19,17 +20,21 @@ ARCHITECTURE = lambda_.Architecture.ARM_64
 
 
 class Dependencies(lambda_.LayerVersion):
-    """What functions/requirements.txt lists. Each stack has its own version of the one asset: a
-    layer shared between stacks could never be replaced while one of them uses it."""
+    """What a requirements file lists: functions/requirements.txt, or a function's own. Each stack
+    has its own version of the one asset: a layer shared between stacks could never be replaced
+    while one of them uses it."""
 
-    def __init__(self, scope: Construct, name: str) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, requirements: Path = layer.REQUIREMENTS
+    ) -> None:
+        listed = requirements.relative_to(layer.ROOT)
         super().__init__(
             scope,
             name,
-            code=lambda_.Code.from_asset(str(layer.folder())),
+            code=lambda_.Code.from_asset(str(layer.folder(requirements=requirements))),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
-            description="The functions' dependencies: functions/requirements.txt",
+            description=f"The functions' dependencies: {listed}",
         )
 
 
@@ -47,8 +52,10 @@ class Function(Construct):
         package: str,
         settings: Mapping[str, str],
         dependencies: Dependencies,
+        more: Sequence[Dependencies] = (),
         key: Key,
         memory_mib: int,
+        disk_mib: int = 512,
         seconds: int,
         description: str,
     ) -> None:
@@ -64,10 +71,11 @@ class Function(Construct):
                 code=lambda_.Code.from_asset(str(code)),
                 handler=f"functions.{package}.handler.handler",
                 environment=dict(settings),
-                layers=[dependencies],
+                layers=[dependencies, *more],
                 runtime=RUNTIME,
                 architecture=ARCHITECTURE,
                 memory_size=memory_mib,
+                ephemeral_storage_size=cdk.Size.mebibytes(disk_mib),
                 timeout=cdk.Duration.seconds(seconds),
                 tracing=lambda_.Tracing.ACTIVE,
                 log_group=self.log_group,

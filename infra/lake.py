@@ -29,7 +29,7 @@ class Lake(cdk.Stack):
             "Database",
             catalog_id=self.account,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=f"headrace_{environment.name}",
+                name=environment.database,
                 description="Every event type is a table, partitioned by event date",
             ),
         )

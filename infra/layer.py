@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import uv
@@ -26,9 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "functions" / "requirements.txt"
 BUILD = ROOT / "build" / "layer"
 PYTHON = "3.14"
-LAMBDA = ("--python-version", PYTHON, "--python-platform", "aarch64-manylinux2014")
+LAMBDA = ("--python-version", PYTHON, "--python-platform", "aarch64-manylinux_2_28")
 # Scripts name this machine's interpreter, and what the installer writes about itself differs from
 # run to run; no import reads either.
+STABLE_ABI = ".abi3.so"
+"""Modules for every newer Python have one name on every platform. This machine's gets the name that
+its interpreter looks for first."""
 NOISE = (
     "bin",
     ".lock",
@@ -64,6 +68,8 @@ def _built(requirements: Path, scratch: Path) -> Path:
     _install(requirements, here, ())
     for source in sorted(path for path in here.rglob("*") if path.is_file()):
         target = layer / "python" / source.relative_to(here)
+        if target.exists() and target.name.endswith(STABLE_ABI):
+            target = target.with_name(target.name.removesuffix(STABLE_ABI) + EXTENSION_SUFFIXES[0])
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
@@ -96,7 +102,8 @@ def _publish(built: Path, layer: Path) -> None:
 
 def main() -> None:
     try:
-        print(folder().relative_to(ROOT))
+        for requirements in (REQUIREMENTS, *sorted(ROOT.glob("functions/*/requirements.txt"))):
+            print(folder(requirements=requirements).relative_to(ROOT))
     except CannotSynthesize as reason:
         sys.exit(str(reason))
 

@@ -5,6 +5,7 @@ from constructs import Construct
 from events import registry
 from infra.discovery import processors
 from infra.environments import Environment
+from infra.errors import WrongConfiguration
 from infra.event_type import EventType
 from infra.lake import Lake
 from infra.processor import Processor
@@ -13,6 +14,11 @@ from infra.processor import Processor
 def add_stacks(app: Construct, *, environment: Environment) -> None:
     types = registry.types()
     found = processors(types)
+    if unknown := environment.deliveries.keys() - types.keys():
+        raise WrongConfiguration(
+            f"Environment {environment.name} says how to deliver {min(unknown)!r}, which is no"
+            f" event type; there are: {', '.join(types)} (infra/environments.py)."
+        )
     lake = Lake(app, environment=environment)
     stacks = {
         name: EventType(app, environment=environment, lake=lake, name=name, kind=kind)

@@ -1,5 +1,7 @@
 """The customer key, the bucket that it encrypts, and the record of who used the bucket."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,7 +14,17 @@ from infra.findings import accept
 # Every object's key starts with what it is; within, with its event type.
 RESULTS_PREFIX = "athena/"
 EVENTS_PREFIX = "events/"
+COMPACTED_PREFIX = "compacted/"
+MANIFEST_PREFIX = "compaction/"
+"""Which delivered files a pass of the compaction holds, until they are deleted."""
 ERRORS_PREFIX = "errors/"
+"""Firehose's own lines on what it could not deliver."""
+REJECTED_PREFIX = "rejected/"
+"""The transform's lines on what it rejected: payload and reason."""
+SOURCE_PREFIX = "source/"
+"""Records as they came."""
+UNSENT_PREFIX = "unsent/"
+"""Records that an HTTP endpoint did not take; the lake has them all the same."""
 
 
 def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
@@ -109,6 +121,48 @@ class Bucket(s3.Bucket):
             " this event type's own",
         )
 
+    def grant_rewrite(
+        self, writer: iam.IRole, *, read: Sequence[str], write: Sequence[str]
+    ) -> None:
+        """Reading and deleting what is under `read`, and putting objects under `write`."""
+        iam.Grant.add_to_principal(
+            grantee=writer,
+            actions=["s3:ListBucket"],
+            resource_arns=[self.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in read]}},
+        )
+        for actions, prefixes in (
+            (["s3:DeleteObject", "s3:GetObject"], read),
+            (["s3:AbortMultipartUpload", "s3:PutObject"], write),
+        ):
+            iam.Grant.add_to_principal(
+                grantee=writer,
+                actions=actions,
+                resource_arns=[self.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+            )
+        self._key.grant_through("s3", writer, "kms:Decrypt", "kms:GenerateDataKey")
+        accept(
+            writer,
+            *(f"AwsSolutions-IAM5[Resource::{self._arn_abroad}/{prefix}*]" for prefix in read),
+            reason="Firehose and compaction name the objects: no grant can be narrower than the"
+            " prefixes that are this event type's own",
+        )
+
+    def grant_add(self, writer: iam.IRole, prefix: str) -> None:
+        """Putting whole objects under the prefix, in one request each."""
+        iam.Grant.add_to_principal(
+            grantee=writer,
+            actions=["s3:PutObject"],
+            resource_arns=[self.arn_for_objects(f"{prefix}*")],
+        )
+        self._key.grant_through("s3", writer, "kms:GenerateDataKey")
+        accept(
+            writer,
+            f"AwsSolutions-IAM5[Resource::{self._arn_abroad}/{prefix}*]",
+            reason="The writer names the objects by what is in them: no grant can be narrower than"
+            " the prefix that is this event type's own",
+        )
+
     @property
     def _arn_abroad(self) -> str:
         """The bucket's ARN as cdk-nag prints it for other stacks: the name of its export."""
@@ -127,6 +181,16 @@ def _lifecycle(environment: Environment) -> list[s3.LifecycleRule]:
             expiration=cdk.Duration.days(environment.query_result_days),
         ),
     ]
+    for name, prefix, lifetime in (
+        ("Events", EVENTS_PREFIX, environment.events),
+        ("Compacted", COMPACTED_PREFIX, environment.events),
+        ("Errors", ERRORS_PREFIX, environment.errors),
+        ("Rejected", REJECTED_PREFIX, environment.errors),
+        ("Unsent", UNSENT_PREFIX, environment.errors),
+        ("Source", SOURCE_PREFIX, environment.source),
+    ):
+        if rule := lifetime.rule(name, prefix):
+            rules.append(rule)
     if environment.old_version_days:
         kept = cdk.Duration.days(environment.old_version_days)
         rules.append(

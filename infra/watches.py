@@ -105,6 +105,17 @@ def of_event_type(
             " account's limit or reserve some. Delivery tries a batch 300 times more, then puts it"
             " under the error prefix, whole, to be re-driven.",
         ),
+        Watch(
+            name="ReasonsNotKept",
+            namespace="Headrace",
+            metric="Unkept",
+            dimensions={"EventType": name},
+            statistic="Sum",
+            threshold=1,
+            then=f"The transform of {name} could not put the reasons of rejected records in the"
+            " bucket. They are in its log; SQL shows the records as Lambda.MissingRecordId. Look"
+            " at its role, the key and the bucket.",
+        ),
     ]
 
 
@@ -200,3 +211,29 @@ def of_processor(
 
 def _milliseconds(duration: timedelta) -> float:
     return duration / timedelta(milliseconds=1)
+
+
+def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
+    """Of an event type's compaction: nothing is lost when it stands still, queries get slow."""
+    return [
+        Watch(
+            name="Failed",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions=function,
+            statistic="Sum",
+            threshold=1,
+            then=f"The compaction of {name} failed as a whole; rows are where they were. Its log"
+            " group says why; the next run of the schedule, or `headrace compact`, tries again.",
+        ),
+        Watch(
+            name="DateFailed",
+            namespace="Headrace",
+            metric="FailedDates",
+            dimensions={"EventType": name},
+            statistic="Sum",
+            threshold=1,
+            then=f"An event date of {name} could not be compacted: its rows are where they were,"
+            " and other dates went on. The function's log group names the date and why.",
+        ),
+    ]

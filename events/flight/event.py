@@ -25,6 +25,7 @@ class Flight(Event, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=T
         first_date=date(2013, 1, 1),
         capacity=OnDemand(),
         retention=timedelta(days=7),
+        sort_by="tail_number",
     )
 
     event_id: Annotated[

@@ -45,8 +45,12 @@ class Origin(Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A record that goes to the error prefix, and why; holds nothing of its payload."""
+    """A record that goes to the error prefix, and why; holds nothing of its payload.
 
+    `index` is its place in the request.
+    """
+
+    index: int
     reason: str
     detail: str
     shard_id: str | None
@@ -71,13 +75,13 @@ class Transform:
         stamp = ingested_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         answers: list[Answer] = []
         rejections: list[Rejection] = []
-        for record in records:
+        for index, record in enumerate(records):
             origin = _origin(record, stamp)
             try:
                 answers.append(self._ok(record, origin))
             except Rejected as verdict:
                 answers.append(_failed(record))
-                rejections.append(_rejection(verdict.reason, verdict.detail, origin))
+                rejections.append(_rejection(index, verdict.reason, verdict.detail, origin))
         rejections += self._fit(records, answers)
         return answers, rejections
 
@@ -114,7 +118,7 @@ class Transform:
                 answers[n] = originals[n]
                 excess -= savings[n]
                 detail = f"The batch's answer exceeds {self._answer_limit} bytes: lower the hint"
-                rejections.append(_rejection(TOO_LARGE, detail, _origin(records[n], "")))
+                rejections.append(_rejection(n, TOO_LARGE, detail, _origin(records[n], "")))
         return rejections
 
 
@@ -149,8 +153,9 @@ def _origin(record: Record, ingested_at: str) -> Origin:
     )
 
 
-def _rejection(reason: str, detail: str, origin: Origin) -> Rejection:
+def _rejection(index: int, reason: str, detail: str, origin: Origin) -> Rejection:
     return Rejection(
+        index=index,
         reason=reason,
         detail=detail,
         shard_id=origin.shard_id,

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from local.athena import api, state
 from local.athena.api import queries
+from local.athena.catalog import versions
 from local.athena.sql.translator import load
 
 
 def install() -> None:
     """Answer Athena's operations; DuckDB is started with the first query."""
     load()
+    versions.install()
     api.register()
 
 

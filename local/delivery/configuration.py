@@ -86,6 +86,8 @@ class Endpoint(Struct, frozen=True):
     attributes: dict[str, str]
     retry_seconds: int
     log: Log | None
+    secret: str = ""
+    """ARN of the secret that holds the access key instead, "" for none."""
 
 
 class Destination(Struct, frozen=True):
@@ -236,10 +238,12 @@ def _output(serializer: dict[str, Any]) -> Output:
 def _endpoint(described: dict[str, Any]) -> Endpoint:
     endpoint = described["EndpointConfiguration"]
     request = described.get("RequestConfiguration") or {}
+    secret = described.get("SecretsManagerConfiguration") or {}
     return Endpoint(
         url=endpoint["Url"],
         name=endpoint.get("Name", ""),
         access_key=endpoint.get("AccessKey", ""),
+        secret=secret["SecretARN"] if secret.get("Enabled") else "",
         gzip=request.get("ContentEncoding") == "GZIP",
         attributes={
             one["AttributeName"]: one["AttributeValue"]

@@ -6,7 +6,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from local.delivery import endpoint, failure
+from msgspec import structs
+
+from local.delivery import endpoint, failure, world
 from local.delivery.buffer import Buffer, Key, Kind
 from local.delivery.failure import Reason
 from local.delivery.record import Row
@@ -52,6 +54,12 @@ class RequestJob:
         target = self._stream.destination.endpoint
         assert target is not None  # noqa: S101  a destination keeps its kind
         self._attempts += 1
+        if target.secret:
+            try:
+                target = structs.replace(target, access_key=world.access_key(target.secret))
+            except world.Unavailable as unavailable:
+                self._stream.report(unavailable.reason)
+                return unavailable.reason, False
         now = int(time.time() * 1000)
         headers, body = endpoint.request(
             target, self._stream.arn, self._request_id, now, (row.data for row in rows)

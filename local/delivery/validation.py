@@ -262,5 +262,7 @@ def _http(described: Described) -> Rules:
         "only be present when Dynamic Partitioning is enabled.",
     )
     secrets = described.get("SecretsManagerConfiguration") or {}
-    if secrets.get("Enabled"):
-        raise refusal.unsupported("the Secrets Manager configuration")
+    yield (
+        bool(secrets.get("Enabled")) and not secrets.get("SecretARN"),
+        "SecretARN is required when Secrets Manager is enabled.",  # [open]
+    )

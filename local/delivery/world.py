@@ -12,6 +12,7 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.glue.models import glue_backends
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 from msgspec import Struct
 from werkzeug.exceptions import HTTPException
 
@@ -45,12 +46,31 @@ NO_SCHEMA = Reason(
 )
 
 
+NO_SECRET = Reason(
+    "SecretsManager.AccessFailed",  # [open]
+    'The secret could not be read, or is not of the form {"api_key": "…"}.',
+)
+
+
 class Unavailable(Exception):
     """Something outside refused; worth another attempt."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.message)
         self.reason = reason
+
+
+def access_key(secret: str) -> str:
+    """The access key that a secret holds now, by its ARN; raises `Unavailable`.
+    https://docs.aws.amazon.com/firehose/latest/dev/secrets-manager-whats-secret.html"""
+    try:
+        _, _, _, region, account, _ = secret.split(":", 5)
+        found = secretsmanager_backends[account][region].get_secret_value(
+            secret, version_id="", version_stage="AWSCURRENT"
+        )
+        return str(json.loads(found["SecretString"])["api_key"])
+    except (ServiceException, HTTPException, ValueError, LookupError, TypeError) as error:
+        raise Unavailable(NO_SECRET) from error
 
 
 class Schema(Struct, frozen=True):

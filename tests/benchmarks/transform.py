@@ -20,7 +20,7 @@ import msgspec
 
 from events.flight import source
 from events.flight.event import Flight
-from functions.delivery_transform.settings import BUFFER_MEGABYTES
+from functions.delivery_transform.settings import BUFFER_MEGABYTES, Settings
 from tests.functions.firehose import request
 
 TURNS = 25
@@ -34,7 +34,8 @@ CONTEXT = SimpleNamespace(
 
 def measure() -> dict[str, float]:
     """Microseconds per record of the handler and of the floor, and their ratio; at most 3."""
-    os.environ["EVENT_TYPE"] = "flight"
+    settings = Settings(event_type="flight", bucket="lake", rejected_prefix="rejected/flight/")
+    os.environ.update(settings.environment())
     from functions.delivery_transform.handler import handler
 
     records = batch()

@@ -21,6 +21,8 @@ COMMANDS: tuple[list[str], ...] = (
     ["query"],
     ["status"],
     ["types"],
+    ["contracts"],
+    ["contracts", "diff"],
 )
 NOWHERE = {
     "PATH": os.environ["PATH"],

@@ -100,16 +100,19 @@ def test_a_wrong_record_never_blocks_a_right_one() -> None:
             reason="not_json",
             detail="JSON is malformed: invalid character (byte 4)",
             sequence_number=sequence(0),
+            index=0,
         ),
         rejection(
             reason="empty",
             detail="Expected one JSON object, got an empty record",
             sequence_number=sequence(2),
+            index=2,
         ),
         rejection(
             reason="missing_field",
             detail="Object missing required field `carrier`",
             sequence_number=sequence(4),
+            index=4,
         ),
     ]
 

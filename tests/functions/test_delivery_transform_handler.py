@@ -1,15 +1,18 @@
 """The handler's wiring: what is answered, logged, counted and traced of a request."""
 
 import contextlib
+import gzip
 import io
 import json
 import socket
-from base64 import b64decode
+import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from functions.delivery_transform import handler as wiring
@@ -31,9 +34,39 @@ RIGHT = next(
 SECRET = b'{"event_id": "secret-4111", "distance": "secret-4111"}'
 
 
+SETTINGS = Settings(event_type="flight", bucket="lake", rejected_prefix="rejected/flight/")
+
+
+class Bucket:
+    """Takes objects, or fails as it is told: all of S3 that the transform uses."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], bytes] = {}
+        self.failure: Exception | None = None
+
+    def put_object(self, **given: Any) -> None:
+        if self.failure:
+            raise self.failure
+        self.objects[given["Bucket"], given["Key"]] = given["Body"]
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(line)
+            for body in self.objects.values()
+            for line in gzip.decompress(body).splitlines()
+        ]
+
+
+@pytest.fixture(autouse=True)
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    fake = Bucket()
+    monkeypatch.setattr(boto3, "client", lambda service, **_: {"s3": fake}[service])
+    return fake
+
+
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, value in Settings(event_type="flight").environment().items():
+    for name, value in SETTINGS.environment().items():
         monkeypatch.setenv(name, value)
     # What a person may set to see more must not show a payload, nor change the metrics' dimensions.
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
@@ -41,9 +74,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "something")
     wiring._settings.cache_clear()
     wiring._transform.cache_clear()
+    wiring._quarantine.cache_clear()
     yield
     wiring._settings.cache_clear()
     wiring._transform.cache_clear()
+    wiring._quarantine.cache_clear()
 
 
 def _output(monkeypatch: pytest.MonkeyPatch, *payloads: bytes) -> list[dict[str, Any]]:
@@ -165,11 +200,89 @@ def test_an_unknown_event_type_fails_with_the_known_ones(monkeypatch: pytest.Mon
 
 
 def test_the_environment_that_infra_writes_is_the_one_the_function_reads() -> None:
-    settings = Settings(event_type="device_telemetry", log_level="DEBUG")
+    settings = Settings(
+        event_type="device_telemetry",
+        bucket="lake",
+        rejected_prefix="rejected/device_telemetry/",
+        log_level="DEBUG",
+    )
     assert settings.environment() == {
         "EVENT_TYPE": "device_telemetry",
+        "BUCKET": "lake",
+        "REJECTED_PREFIX": "rejected/device_telemetry/",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
     }
     assert Settings.read(settings.environment()) == settings
     with pytest.raises(KeyError, match="EVENT_TYPE"):
         Settings.read({})
+
+
+def test_what_is_rejected_is_kept_with_its_reason_and_its_place(bucket: Bucket) -> None:
+    before = time.time() * 1000 - 1
+    wiring.handler({"records": request(RIGHT, SECRET, b"")}, CONTEXT)
+    lines = bucket.lines()
+    moments = {line.pop("rejected_at") for line in lines}
+    records = request(RIGHT, SECRET, b"")
+    assert lines == [
+        {
+            "reason": reason,
+            "detail": detail,
+            "payload": b64encode(payload).decode(),
+            "arrived_at": records[number]["approximateArrivalTimestamp"],
+            "shard_id": SHARD,
+            "sequence_number": sequence(number),
+            "subsequence_number": 0,
+        }
+        for number, payload, reason, detail in (
+            (1, SECRET, "wrong_type", "Expected `int`, got `str` - at `$.distance`"),
+            (2, b"", "empty", "Expected one JSON object, got an empty record"),
+        )
+    ]
+    (moment,) = moments
+    assert before <= moment <= time.time() * 1000 + 1
+
+
+def test_a_batch_without_a_wrong_record_asks_nothing_of_s3(bucket: Bucket) -> None:
+    bucket.failure = RuntimeError()
+    answer = wiring.handler({"records": request(RIGHT, RIGHT)}, CONTEXT)
+    assert len(answer["records"]) == 2
+
+
+def test_the_same_batch_again_writes_the_same_object_and_no_second_one(bucket: Bucket) -> None:
+    wiring.handler({"records": request(RIGHT, SECRET)}, CONTEXT)
+    first = set(bucket.objects)
+    wiring.handler({"records": request(RIGHT, SECRET)}, CONTEXT)
+    assert set(bucket.objects) == first
+    wiring.handler({"records": request(SECRET, SECRET)}, CONTEXT)
+    assert len(set(bucket.objects)) == 2
+
+
+def test_records_of_two_days_are_kept_under_each_ones_own(bucket: Bucket) -> None:
+    records = request(SECRET, SECRET)
+    midnight = int(datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000)
+    records[0]["approximateArrivalTimestamp"] = midnight - 1
+    records[1]["approximateArrivalTimestamp"] = midnight
+    wiring.handler({"records": records}, CONTEXT)
+    folders = [(where, key.rpartition("/")[0]) for where, key in bucket.objects]
+    assert folders == [
+        ("lake", "rejected/flight/arrival_date=2026-01-01"),
+        ("lake", "rejected/flight/arrival_date=2026-01-02"),
+    ]
+
+
+def test_when_verdicts_cannot_be_kept_the_right_records_go_on_and_firehose_keeps_the_wrong(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.failure = RuntimeError("secret-4111")
+    records = request(RIGHT, SECRET, RIGHT)
+    stream = io.StringIO()
+    monkeypatch.setattr(wiring.logger.registered_handler, "stream", stream)
+    with contextlib.redirect_stdout(stream):
+        answer = wiring.handler({"records": records}, CONTEXT)
+    ids = [(record["recordId"], record["result"]) for record in answer["records"]]
+    assert ids == [(records[0]["recordId"], "Ok"), (records[2]["recordId"], "Ok")]
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert ("Headrace", {"EventType": "flight"}, {"Unkept": 1}) in _metrics(lines)
+    said = [(line["message"], line.get("error")) for line in lines if "message" in line]
+    assert said == [("rejected", None), ("rejections not kept", "RuntimeError")]
+    assert "4111" not in stream.getvalue()

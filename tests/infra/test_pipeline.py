@@ -6,16 +6,23 @@ from pathlib import Path
 from events import registry
 from events.columns import glue_columns
 from events.contract import OnDemand
+from events.presence import required
 from functions.delivery_transform.settings import BUFFER_MEGABYTES
 from infra.environments import named
 from tests.infra.assembly import Assembly, synthesize
 
+PARTS = ("_delivered", "_compacted", "_swap", "_unique")
+"""What an event type's rows lie in, and what says which count."""
 QUERIES = {"cancellations_by_hour", "most_flown_aircraft", "worst_carriers"}
 TYPE_OUTPUTS = {
     "EventType",
     "StreamName",
     "DeliveryStreamName",
     "TableName",
+    "UniqueName",
+    "DeliveredName",
+    "RejectedName",
+    "CompactionFunctionName",
     "TransformFunctionName",
     "DataPrefix",
     "ErrorPrefix",
@@ -97,9 +104,13 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
         table.properties["TableInput"]["Name"]: table.properties["TableInput"]
         for table in assembly.resources("AWS::Glue::Table")
     }
-    assert set(tables) == set(registry.names())
+    assert set(tables) == {
+        f"{name}{suffix}"
+        for name in registry.names()
+        for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected")
+    }
     for name, kind in registry.types().items():
-        table = tables[name]
+        table = tables[f"{name}_delivered"]
         assert [
             (column["Name"], column["Type"], column.get("Comment", ""))
             for column in table["StorageDescriptor"]["Columns"]
@@ -119,17 +130,27 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
             "projection.event_date.range": f"{kind.contract.first_date},NOW+1DAYS",
             "projection.event_date.interval": "1",
             "projection.event_date.interval.unit": "DAYS",
+            "headrace.partition_key": ",".join(kind.contract.partition_key),
+            "headrace.event_id": kind.contract.event_id,
+            "headrace.event_time": kind.contract.event_time,
+            "headrace.required": ",".join(required(kind)),
         }
 
 
 def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: Assembly) -> None:
     environment = named(assembly.environment)
+    tables = {
+        table.properties["TableInput"]["Name"]: table.name
+        for table in assembly.resources("AWS::Glue::Table")
+    }
     for stream in assembly.resources("AWS::KinesisFirehose::DeliveryStream"):
         name = assembly.manifest[stream.stack]["tags"]["headrace:stage"]
         ids = {
             resource.type: resource.name
             for resource in assembly.resources()
             if resource.stack == stream.stack
+            and "Backup" not in resource.name
+            and not resource.name.startswith("Compaction")
         }
         destination = stream.properties["ExtendedS3DestinationConfiguration"]
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
@@ -156,15 +177,15 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
                 "BufferSizeInMBs": str(BUFFER_MEGABYTES),
                 "NumberOfRetries": "300",
             },
-            "table": {"Ref": ids["AWS::Glue::Table"]},
+            "table": {"Ref": tables[f"{name}_delivered"]},
             "hints": {
                 "IntervalInSeconds": environment.buffer_seconds,
                 "SizeInMBs": environment.buffer_mib,
             },
             "partitioning": True,
             "prefix": f"events/{name}/event_date=!{{partitionKeyFromLambda:event_date}}/",
-            "errors": f"errors/{name}/!{{firehose:error-output-type}}/"
-            "arrival_date=!{timestamp:yyyy-MM-dd}/",
+            "errors": f"errors/{name}/arrival_date=!{{timestamp:yyyy-MM-dd}}/"
+            "!{firehose:error-output-type}/",
             "log": {"Ref": ids["AWS::Logs::LogStream"]},
         }
 
@@ -195,16 +216,25 @@ def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembl
 
 
 def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assembly) -> None:
-    level = {"POWERTOOLS_LOG_LEVEL": "INFO"}
-    found = {
-        function.stack: function.properties["Environment"]["Variables"]
-        for function in assembly.resources("AWS::Lambda::Function")
-    }
-    alerts = found.pop(stack_of(assembly, "delay_alerts"))
+    found = {}
+    for function in assembly.resources("AWS::Lambda::Function"):
+        package = function.properties["Handler"].split(".")[1]
+        found[function.stack, package] = function.properties["Environment"]["Variables"]
+    alerts = found.pop((stack_of(assembly, "delay_alerts"), "delay_alerts"))
     assert assembly.export(alerts.pop("STREAM_NAME"))[0] == stack_of(assembly, "delay_alert")
-    assert alerts == {**level, "LATE_MINUTES": "60"}
-    assert found == {
-        stack_of(assembly, name): {"EVENT_TYPE": name, **level} for name in registry.names()
+    assert alerts == {"POWERTOOLS_LOG_LEVEL": "INFO", "LATE_MINUTES": "60"}
+    told = {}
+    for where, variables in found.items():
+        assert "Fn::ImportValue" in variables["BUCKET"]
+        prefixes = {value for word, value in variables.items() if word.endswith("_PREFIX")}
+        told[where] = (variables["EVENT_TYPE"], prefixes)
+    assert told == {
+        (stack_of(assembly, name), package): (name, {f"{prefix}/{name}/" for prefix in prefixes})
+        for name in registry.names()
+        for package, prefixes in (
+            ("delivery_transform", ("rejected",)),
+            ("compaction", ("events", "compacted", "compaction")),
+        )
     }
 
 

@@ -39,6 +39,7 @@ NAMES = {
     "AWS::Athena::NamedQuery": "Name",
     "AWS::Athena::WorkGroup": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::Events::Rule": "Name",
     "AWS::Glue::Database": "DatabaseInput.Name",
     "AWS::Glue::Table": "TableInput.Name",
     "AWS::IAM::Policy": None,  # PolicyName is no name in the account, only in its role
@@ -50,6 +51,7 @@ NAMES = {
     "AWS::Lambda::EventSourceMapping": None,
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Lambda::Permission": None,
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Logs::LogStream": "LogStreamName",
     "AWS::S3::Bucket": "BucketName",
@@ -74,6 +76,16 @@ KEPT = {
 }
 
 OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+PREFIXES = (
+    "/events/",
+    "/errors/",
+    "/rejected/",
+    "/source/",
+    "/unsent/",
+    "/compacted/",
+    "/compaction/",
+)
 
 # Actions that know no resources: https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
 WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
@@ -234,7 +246,7 @@ def _is_wild(resource: object) -> bool:
     """Whether an ARN has a wildcard other than for the objects under a type's own prefix."""
     match resource:
         case {"Fn::Join": ["", [_, str(path)]]} if path.count("/") == 3:
-            return not path.startswith(("/events/", "/errors/")) or path.index("*") < len(path) - 1
+            return not path.startswith(PREFIXES) or path.index("*") < len(path) - 1
         case _:
             return "*" in str(resource)
 
@@ -269,6 +281,12 @@ def test_every_log_group_forgets(assembly: Assembly) -> None:
 def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
     assembly: Assembly,
 ) -> None:
+    prod = assembly.environment == "prod"
+    bounds = {
+        "delay_alerts": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
+        "delivery_transform": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
+        "compaction": {"Timeout": 900, "MemorySize": 3008 if prod else 1769},
+    }
     for function in assembly.resources("AWS::Lambda::Function"):
         shown = {
             name: function.properties[name]
@@ -278,8 +296,7 @@ def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
             "Architectures": ["arm64"],
             "Runtime": "python3.14",
             "TracingConfig": {"Mode": "Active"},
-            "Timeout": 60,
-            "MemorySize": {"dev": 512, "prod": 1024}[assembly.environment],
+            **bounds[function.properties["Handler"].split(".")[1]],
         }, function
         assert "Ref" in function.properties["LoggingConfig"]["LogGroup"], function
 
@@ -305,6 +322,7 @@ def test_nothing_runs_that_is_not_in_functions(assembly: Assembly) -> None:
         function.properties["Handler"] for function in assembly.resources("AWS::Lambda::Function")
     }
     assert handlers == {
+        "functions.compaction.handler.handler",
         "functions.delay_alerts.handler.handler",
         "functions.delivery_transform.handler.handler",
     }

@@ -21,6 +21,13 @@ _ISO = (
     "(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?')"
 )
 _UTC = "regexp_full_match(s, '[^T]*(T[^Z+-]*(Z|[+-]00(:?00)?)?)?')"
+_REST = "[89AB]."
+_UTF8 = (
+    f"[0-7].|(C[2-9A-F]|D.){_REST}|(E0[AB].|E[1-9ABCEF]{_REST}|ED[89].){_REST}"
+    f"|(F0[9AB].|F[1-3]{_REST}|F48.){_REST}{_REST}"
+)
+"""One character in hexadecimal: table 3-7 of the Unicode standard."""
+_CUT_OFF = f"E0[AB].|E[1-9ABCEF]{_REST}|ED[89].|(F0[9AB].|F[1-3]{_REST}|F48.)({_REST})?|.."
 
 MACROS = {
     "trino_fail(m)": f"CAST('{MARK[0]}' || m || '{MARK[1]}' AS BIGINT)",
@@ -29,6 +36,11 @@ MACROS = {
     ),
     "trino_bad_value(s, t)": (
         "trino_fail('INVALID_CAST_ARGUMENT: Value cannot be cast to ' || t || ': ' || s)"
+    ),
+    "trino_from_utf8(b)": (
+        f"coalesce(TRY(decode(b)), decode(from_hex(array_to_string(list_transform("
+        f"regexp_extract_all(hex(b), '{_UTF8}|{_CUT_OFF}'), LAMBDA c_:"
+        f" CASE WHEN regexp_full_match(c_, '{_UTF8}') THEN c_ ELSE 'EFBFBD' END), ''))))"
     ),
     # casts from text
     "trino_integer(s, t)": (

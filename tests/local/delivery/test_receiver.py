@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.conftest import AWS
 from tests.local.delivery.conftest import ROLE, Lab, until
 
 Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
@@ -185,3 +186,33 @@ def test_only_https_is_taken_for_another_machine(lab: Lab, receiver: Receiver) -
     with pytest.raises(ClientError) as error:
         delivery(lab, receiver, EndpointConfiguration={"Url": "http://example.test/in"})
     assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_the_access_key_is_read_from_its_secret_whenever_it_is_needed(
+    lab: Lab, receiver: Receiver, aws: AWS
+) -> None:
+    secrets = aws.client("secretsmanager")
+    secret = secrets.create_secret(Name=lab.name("secret"), SecretString='{"wrong": "shape"}')
+    name = delivery(
+        lab,
+        receiver,
+        EndpointConfiguration={"Url": receiver.url},
+        SecretsManagerConfiguration={"Enabled": True, "SecretARN": secret["ARN"]},
+    )
+    lab.put(name, b"one")
+    until(lambda: lab.metric(name, "IncomingRecords"))
+    for key, data in (("first", b"two"), ("second", b"three")):
+        secrets.put_secret_value(SecretId=secret["ARN"], SecretString=json.dumps({"api_key": key}))
+        lab.put(name, data)
+        until(lambda data=data: data in receiver.records())  # type: ignore[misc]
+    assert receiver.records() == [b"one", b"two", b"three"]
+    keys = [headers["X-Amz-Firehose-Access-Key"] for headers, _ in receiver.requests]
+    assert keys[0] == "first" and keys[-1] == "second"
+    described = json.dumps(lab.describe(name), default=str)
+    assert secret["ARN"] in described
+    assert "first" not in described
+
+
+def test_a_secret_without_its_arn_is_refused(lab: Lab, receiver: Receiver) -> None:
+    with pytest.raises(ClientError, match="SecretARN is required"):
+        delivery(lab, receiver, SecretsManagerConfiguration={"Enabled": True})

@@ -122,7 +122,7 @@ TABLE: dict[str, Template] = {
     "substring(varchar, bigint) -> varchar": "trino_substr({0}, {1})",
     "substring(varchar, bigint, bigint) -> varchar": "trino_substring({0}, {1}, {2})",
     "translate(varchar, varchar, varchar) -> varchar": "translate({0}, {1}, {2})",
-    "from_utf8(varbinary) -> varchar": "decode({0})",
+    "from_utf8(varbinary) -> varchar": "trino_from_utf8({0})",
     "to_utf8(varchar) -> varbinary": "encode({0})",
     "from_hex(varchar) -> varbinary": "from_hex({0})",
     "to_hex(varbinary) -> varchar": "hex({0})",
