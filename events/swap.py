@@ -63,9 +63,10 @@ class State(Struct, frozen=True, kw_only=True):
         return next((one for one in self.passes if one.event_date == event_date), None)
 
     @property
-    def hidden(self) -> frozenset[int]:
+    def hidden(self) -> set[int]:
         found = {one.number for one in self.passes if one.committed is None}
-        return frozenset(found.union(*(one.replaces for one in self.passes if one.committed)))
+        done = (one.replaces for one in self.passes if one.committed is not None)
+        return found.union(*done)
 
     def begin(self, event_date: str, run: str, now: float) -> "State":
         """The state in which a run has the date; unchanged when any run already has it."""

@@ -256,13 +256,17 @@ class Compactor:
             else:
                 over = now - one.committed >= self.settings.grace_seconds
             if over and self.seconds_left() > START_SECONDS:
-                crashed = one.committed is None
-                if crashed and not self._given_up(one):
-                    continue
-                objects = self._end(replace(one, run="") if crashed else one)
-                report.cleaned.append(
-                    Cleaned(event_date=one.event_date, objects=objects, crashed=crashed)
-                )
+                try:
+                    self._clean_one(one, report)
+                except Exception as why:
+                    report.failed[one.event_date] = f"{type(why).__name__}: {why}"
+
+    def _clean_one(self, one: Pass, report: Report) -> None:
+        crashed = one.committed is None
+        if crashed and not self._given_up(one):
+            return
+        objects = self._end(replace(one, run="") if crashed else one)
+        report.cleaned.append(Cleaned(event_date=one.event_date, objects=objects, crashed=crashed))
 
     def _given_up(self, crashed: Pass) -> bool:
         """Take the pass away from its run, which can commit no more; False if it just has."""

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 FIRST = "ingested_at, shard_id, length(sequence_number), sequence_number, subsequence_number"
 """Which of an event's rows stays: the first delivered. Sequence numbers are decimal numbers."""
 
+GROUP_ROWS, VECTOR_ROWS = 122_880, 2_048
+"""Rows of a row group, DuckDB's usual number; the least that it works on at once."""
+GROUP_SHARE = 20
+"""Of the memory, for one row group."""
+
 EPOCH = "TIMESTAMP '1970-01-01'"
 
 
@@ -105,10 +110,10 @@ class Merging:
             f" FROM {source} AS s"
             " ANTI JOIN surplus AS d"
             " ON s.filename = d.filename AND s.file_row_number = d.file_row_number"
-            f" ORDER BY {order}) TO {literal(str(whole))} (FORMAT parquet, COMPRESSION zstd)",
+            f" ORDER BY {order}) TO {literal(str(whole))} ({self._format(paths)})",
             {"paths": list(paths)},
         )
-        files = self._divided(whole, total - surplus, pieces)
+        files = self._divided(whole, total - surplus, pieces, self._format(paths))
         written = sum(self._rows(path) for path in files)
         if written != total - surplus:
             raise Miscounted(f"{written} rows were written of {total - surplus}")
@@ -139,7 +144,19 @@ class Merging:
         ours = {"filename", "file_row_number", COMPACTION_COLUMN}
         return ", ".join(f"s.{quoted(name)}" for name, *_ in described if name not in ours)
 
-    def _divided(self, whole: Path, rows: int, pieces: int) -> list[Path]:
+    def _format(self, paths: Sequence[str]) -> str:
+        """How files are written. A row group is made in memory, by each thread one: of wide rows
+        there are fewer in it."""
+        rows, size = self.connection.execute(
+            "SELECT sum(row_group_num_rows) FILTER (WHERE column_id = 0),"
+            " sum(total_uncompressed_size) FROM parquet_metadata($paths)",
+            {"paths": list(paths)},
+        ).fetchall()[0]
+        wanted = self.memory_mib * 1024**2 // GROUP_SHARE // max(1, (size or 0) // (rows or 1))
+        number = min(GROUP_ROWS, max(VECTOR_ROWS, wanted))
+        return f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {number}"
+
+    def _divided(self, whole: Path, rows: int, pieces: int, form: str) -> list[Path]:
         """The sorted file in pieces of as many rows."""
         if pieces == 1:
             return [whole]
@@ -152,7 +169,7 @@ class Merging:
                 f"COPY (SELECT * EXCLUDE (file_row_number) FROM read_parquet({literal(str(whole))},"  # noqa: S608
                 f" file_row_number = true) WHERE file_row_number >= {first}"
                 f" AND file_row_number < {first + each})"
-                f" TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+                f" TO {literal(str(path))} ({form})"
             )
             files.append(path)
         whole.unlink()

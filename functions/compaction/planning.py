@@ -124,7 +124,11 @@ def _why_not(
         return "the date is not over"
     begun = state.find(work.event_date)
     if begun is not None:
-        return "replaced files are kept for running queries" if begun.committed else "in progress"
+        return (
+            "replaced files are kept for running queries"
+            if begun.committed is not None
+            else "in progress"
+        )
     settled = sum(one.modified <= now - settle for one in work.delivered)
     if not settled:
         return "delivered too recently"
