@@ -7,9 +7,7 @@ files. The overhead is what Athena takes longer, for no file and for a day's 300
 the figure is a ratio. A day's query must bill only that day's bytes.
 """
 
-import argparse
 import io
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +22,7 @@ import pyarrow.parquet as pq
 from local.athena import state
 from local.athena.lake.objects import Store
 from local.server import LocalAWS
+from tests.benchmarks.reporting import report
 
 DAYS, OBJECTS, ROWS = 30, 300, 40
 TURNS = 7
@@ -164,21 +163,14 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
-    figures = measure()
-    if parser.parse_args().json:
-        print(json.dumps(figures))
-        return
-    for name in QUERIES:
-        print(
-            f"{name}: {figures[f'{name}_ms']:.0f} ms, DuckDB {figures[f'{name}_duckdb_ms']:.0f} ms"
-            f": {figures[f'{name}_overhead_ms']:+.0f} ms"
-        )
-    print(f"a day's query bills {figures['day_share']:.2f} times the bytes of a thirtieth")
-
+TOLD = (
+    "\n".join(
+        f"{name}: {{{name}_ms:.0f}} ms, DuckDB {{{name}_duckdb_ms:.0f}} ms: "
+        f"{{{name}_overhead_ms:+.0f}} ms"
+        for name in QUERIES
+    )
+    + "\na day's query bills {day_share:.2f} times the bytes of a thirtieth"
+)
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)

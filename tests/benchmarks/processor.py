@@ -6,8 +6,6 @@ de-aggregate, ours does. In turns in one run; the ratio is the median of the tur
 processor time, so that whoever else uses the machine does not count.
 """
 
-import argparse
-import json
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -32,6 +30,7 @@ from events.decoding import Decoder
 from events.flight import source
 from events.flight.event import Flight
 from functions.shared.processor import Cause, process
+from tests.benchmarks.reporting import report
 
 RECORDS = 1_000
 TURNS = 25
@@ -138,22 +137,10 @@ def records() -> Any:
         }
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
-    asked = parser.parse_args()
-    figures = measure()
-    if asked.json:
-        print(json.dumps(figures))
-    else:
-        print(
-            "processor: {processor_us:.2f} µs per record, Powertools with pydantic "
-            "{powertools_us:.2f} µs: {ratio:.2f} times the peer ({records} records)".format(
-                **figures
-            )
-        )
-
+TOLD = (
+    "processor: {processor_us:.2f} µs per record, Powertools with pydantic {powertools_us:.2f} µs: "
+    "{ratio:.2f} times the peer ({records} records)"
+)
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)
