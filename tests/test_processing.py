@@ -41,6 +41,7 @@ def flight(name: str, *, delay: int | None = 0) -> Flight:
         origin="JFK",
         destination="BOS",
         scheduled_departure=DEPARTURE,
+        departure=None if delay is None else DEPARTURE + timedelta(minutes=delay),
         departure_delay=delay,
         scheduled_arrival=DEPARTURE + timedelta(minutes=67),
         distance=187,
