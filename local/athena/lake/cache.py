@@ -11,7 +11,7 @@ import itertools
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ Convert = Callable[[bytes, str], bytes]
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Cached:
     """A file on disk; it is removed with the last reference to this object, so a running
-    query keeps what it reads. `size` is that of the object, `footer` of the cached Parquet."""
+    query keeps what it reads. `where` and `size` are the object's, `footer` is the file's."""
 
     path: str
+    where: str
     size: int
     footer: Footer
 
@@ -109,7 +110,7 @@ class Cache:
         directory.mkdir(parents=True, exist_ok=True)
         file = directory / f"{next(self._numbers)}.parquet"
         file.write_bytes(body)
-        cached = Cached(str(file), size, parsed)
+        cached = Cached(str(file), where, size, parsed)
         weakref.finalize(cached, file.unlink, missing_ok=True)
         return cached
 
@@ -123,10 +124,10 @@ class Cache:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def merged(folders: Iterable[Folder]) -> Iterator[tuple[Schema, list[str]]]:
+def merged(folders: Iterable[Folder]) -> dict[Schema, list[str]]:
     """The files of many partitions by schema."""
     found: dict[Schema, list[str]] = {}
     for folder in folders:
         for schema, paths in folder.schemas.items():
             found.setdefault(schema, []).extend(paths)
-    yield from found.items()
+    return found

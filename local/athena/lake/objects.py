@@ -38,6 +38,12 @@ class Object:
             f"Error opening Hive split s3://{self.bucket}/{self.key}: the object was deleted",
         )
 
+    def part(self, start: int, length: int) -> bytes:
+        """Some of its bytes; fewer at the end. The whole object is not copied for a page of it."""
+        with self.source.lock:
+            self.source._value_buffer.seek(start)
+            return bytes(self.source._value_buffer.read(length))
+
 
 def address(location: str) -> tuple[str, str]:
     """s3://bucket/key as bucket and key."""
@@ -100,6 +106,6 @@ class Store:
     def put(self, bucket: str, key: str, body: bytes) -> None:
         self._backend.put_object(bucket, key, body)
 
-    def get(self, bucket: str, key: str) -> bytes | None:
+    def get(self, bucket: str, key: str) -> Object | None:
         found = self._backend.get_object(bucket, key)
-        return None if found is None else Object(bucket, key, found.contentsize, found).read()
+        return None if found is None else Object(bucket, key, found.contentsize, found)

@@ -298,3 +298,16 @@ def test_queries_beside_delivery_see_whole_files_and_never_fewer(athena: Athena)
     assert counts == sorted(counts)
     assert all(count % 10 == 0 for count in counts)
     assert athena.ask("SELECT count(*) FROM busy").values == [(600,)]
+
+
+def test_a_row_knows_the_object_it_is_from(athena: Athena) -> None:
+    sql = (
+        "SELECT \"$path\", count(*) FROM flights WHERE event_date = '2024-01-06' "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    found = athena.ask(sql)
+    assert [row[0] for row in found.values] == [
+        f"s3://{data.BUCKET}/flights/event_date=2024-01-06/{part}.parquet" for part in (0, 1)
+    ]
+    assert found.scanned == 0
+    assert "$path" not in athena.ask("SELECT * FROM flights LIMIT 1").labels
