@@ -289,7 +289,7 @@ def test_queries_beside_delivery_see_whole_files_and_never_fewer(athena: Athena)
 
     thread = threading.Thread(target=deliver)
     thread.start()
-    counts = []
+    counts: list[int] = []
     while not written.is_set() or not counts:
         [(count, total)] = athena.ask("SELECT count(value), sum(value) FROM busy").values
         counts.append(count)
