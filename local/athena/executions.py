@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,8 @@ class Execution:
         self.output = request.statement.output(request.location, self.id)
         self.cursor: duckdb.DuckDBPyConnection | None = None
         self.done = threading.Event()
+        self.left = threading.Event()
+        """`done` when its state is final, `left` when nothing works on it any more."""
         self._lock = threading.Lock()
 
     @property
@@ -106,8 +109,16 @@ class Execution:
 
     def stop(self) -> None:
         """CANCELLED at once; DuckDB is interrupted if it is at work."""
-        if self.end("CANCELLED", "Query was cancelled by the user") and self.cursor is not None:
-            self.cursor.interrupt()
+        if self.end("CANCELLED", "Query was cancelled by the user"):
+            threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _interrupt(self) -> None:
+        """Until the query has ended: an interrupt before DuckDB begins would be forgotten."""
+        while not self.left.wait(0.02):
+            cursor = self.cursor
+            if cursor is not None:
+                with suppress(duckdb.Error):
+                    cursor.interrupt()
 
     @property
     def manifest(self) -> str | None:
@@ -156,6 +167,7 @@ class Executions:
         finally:
             self._live.discard(execution)
             execution.cursor = None
+            execution.left.set()
             cursor.close()
 
     def _session(

@@ -111,7 +111,7 @@ class Cache:
         file = directory / f"{next(self._numbers)}.parquet"
         file.write_bytes(body)
         cached = Cached(str(file), where, size, parsed)
-        weakref.finalize(cached, file.unlink, missing_ok=True)
+        weakref.finalize(cached, file.unlink, missing_ok=True).atexit = False
         return cached
 
     def temporary(self) -> Path:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from local.athena.sql.queries import Item
 
 
+SUBTOTALS = (exp.GroupingSets, exp.Rollup, exp.Cube)
+
+
 def group(translator: Translator, node: exp.Select, items: list[Item]) -> str:
     """The GROUP BY clause; afterwards the translator knows what may stand ungrouped."""
     clause = node.args.get("group")
@@ -27,6 +30,7 @@ def group(translator: Translator, node: exp.Select, items: list[Item]) -> str:
     for name in ("rollup", "cube", "grouping_sets"):
         listed += clause.args.get(name) or []
     pieces = [_element(translator, element, items, keys) for element in listed]
+    translator.subtotals = any(isinstance(element, SUBTOTALS) for element in listed)
     translator.groups = keys
     return f" GROUP BY {', '.join(pieces)}"
 

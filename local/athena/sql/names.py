@@ -106,16 +106,21 @@ def resolve(translator: Translator, names: list[str], node: exp.Expr) -> tuple[C
 
 
 def referenced(translator: Translator, node: exp.Expr) -> list[Column]:
-    """The columns that an expression without subqueries refers to."""
+    """The columns of this query that an expression without subqueries refers to; none if it
+    refers to others too."""
     result = []
+    own = list(translator.scope.columns())
     for found in node.find_all(exp.Column):
         names = parts(found)
         if names is None or (len(names) == 1 and names[0] in CONSTANTS):
             continue
         try:
-            result.append(resolve(translator, names, found)[0])
+            known, _ = resolve(translator, names, found)
         except QueryFailed:
             return []
+        if not any(known is column for column in own):
+            return []
+        result.append(known)
     return result
 
 

@@ -22,7 +22,10 @@ def prune(
     The ON of an outer join says nothing about the side that keeps all of its rows: with LEFT,
     only scans in `right` may be pruned, with RIGHT only the others, with FULL none.
     """
-    for conjunct in conjuncts(node):
+    found = conjuncts(node)
+    if side == "":
+        found += _inferred(translator, found)
+    for conjunct in found:
         weaker = weakened(translator, conjunct)
         if weaker is None:
             continue
@@ -47,6 +50,34 @@ def pinned(translator: Translator, node: exp.Expr, scan: Scan) -> set[str]:
         return set()
     found = [origin.sql for origin in translator.origins(columns[0]) if origin.scan is scan]
     return {name for name in scan.keys if found == [quote(name)]}
+
+
+def _inferred(translator: Translator, found: list[exp.Expr]) -> list[exp.Expr]:
+    """What `a.day = b.day AND a.day > x` says about b: all conditions of inner joins and WHERE,
+    with one side of each equality put for the other."""
+    known, translator.conjuncts = translator.conjuncts, [*translator.conjuncts, *found]
+    result = []
+    for equality in filter(_is_equality, translator.conjuncts):
+        for one, other in (
+            (equality.this, equality.expression),
+            (equality.expression, equality.this),
+        ):
+            result += [
+                _substituted(condition, one, other)
+                for condition in [*known, *found]
+                if condition is not equality and one in list(condition.find_all(exp.Column))
+            ]
+    return result
+
+
+def _is_equality(node: exp.Expr) -> bool:
+    return isinstance(node, exp.EQ) and all(
+        isinstance(side, exp.Column) for side in (node.this, node.expression)
+    )
+
+
+def _substituted(node: exp.Expr, one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return node.transform(lambda part: other.copy() if part == one else part)
 
 
 def conjuncts(node: exp.Expr) -> list[exp.Expr]:
@@ -82,6 +113,8 @@ def passes(
 ) -> bool:
     """Whether a filter on an output column may be applied before the SELECT that gives it."""
     groups = translator.groups
+    if translator.subtotals:
+        return False
     if groups is not None and (column is not None or node not in groups):
         return False
     for window in windows:

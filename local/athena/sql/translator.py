@@ -93,6 +93,8 @@ class Translator:
         self.touched: set[Use] = set()
         self.ctes: dict[str, Callable[[], Relation]] = {}
         self.groups: list[exp.Expr] | None = None
+        self.subtotals = False
+        self.conjuncts: list[exp.Expr] = []
         self.inside_aggregate = False
         self._origin_of: Scan | None = None
 

@@ -196,6 +196,8 @@ def _allowed(day: str, where: str) -> bool:
         " WHERE event_date >= {day}",
         "SELECT max(f.number) FROM carriers c JOIN flights f ON f.event_date = {day}",
         "SELECT max(number) FROM flights WHERE event_date = ?",
+        "SELECT max(f.number) FROM (SELECT DISTINCT event_date AS d FROM flights) a "
+        "JOIN flights f ON f.event_date = a.d WHERE a.d = {day}",
     ],
 )
 def test_a_condition_reaches_through_subqueries_and_joins(athena: Athena, sql: str) -> None:
@@ -215,6 +217,10 @@ def test_a_condition_reaches_through_subqueries_and_joins(athena: Athena, sql: s
         "WHERE event_date = '2024-01-06'",
         "SELECT max(n) FROM (SELECT event_date, row_number() OVER (ORDER BY number) AS n "
         "FROM flights) WHERE event_date = '2024-01-06'",
+        "SELECT max(number) FROM flights f WHERE NOT EXISTS (SELECT 1 FROM carriers "
+        "WHERE f.event_date = '2024-01-06' AND f.number < 0)",
+        "SELECT max(n) FROM (SELECT event_date, max(number) AS n FROM flights "
+        "GROUP BY ROLLUP (event_date)) WHERE event_date IS NULL",
         "SELECT count(f.number) FROM carriers c LEFT JOIN flights f ON f.distance < 0 "
         "WHERE f.event_date IS NULL AND f.number IS NULL",
     ],
