@@ -5,14 +5,17 @@ comes from AWS's APIs. It ends with 1 when a record is not accounted for.
 """
 
 import time
+from collections import Counter as Counts
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated
 
 import typer
 
+from cli.alerts import latencies, summary
 from cli.answers import as_table
 from cli.athena import Database, readable
 from cli.aws import Account
@@ -20,6 +23,7 @@ from cli.counting import Counter
 from cli.entries import Entries
 from cli.errors import Unbalanced
 from cli.feeds import Feed, kind_of, rejected_samples
+from cli.metrics import Metric, sums
 from cli.options import Environment
 from cli.pace import Pace
 from cli.progress import bar
@@ -28,6 +32,7 @@ from cli.stacks import Deployed, find
 from cli.telling import failures_told
 from cli.terminal import show, write
 
+PROCESSOR, SOURCE = "delay_alerts", "flight"
 EVENTS = {"flight": None, "device_telemetry": 2_000}
 """Built-in events that are replayed of each type; None is all."""
 QUERIES = ("worst_carriers", "cancellations_by_hour", "most_flown_aircraft")
@@ -87,6 +92,10 @@ def tell(deployed: Deployed) -> None:
         write(f"{event_type}: table {flow.table_name}")
         write(f"  stream    {flow.stream_name}")
         write(f"  delivery  {flow.delivery_stream_name}")
+    for name in deployed.processors:
+        processor = deployed.processor(name)
+        write(f"{name}: {processor.reads} -> {processor.emits}")
+        write(f"  function  {processor.function_name}")
 
 
 def replay(account: Account, balance: Balance, limit: int | None) -> None:
@@ -103,7 +112,10 @@ def replay(account: Account, balance: Balance, limit: int | None) -> None:
         shown=True,
     ) as progress:
         summary, error = running.run(
-            chain(feed.chunks(), samples), pace=Pace(), invalid=wrong.invalid, progress=progress
+            chain(feed.chunks(), samples),
+            pace=Pace(),
+            invalid=wrong.invalid,
+            progress=progress,
         )
     for sentence in summary.sentences():
         write(sentence)
@@ -130,6 +142,46 @@ def wait(balances: list[Balance]) -> None:
             )
         time.sleep(pause)
         pause = min(LAST_LOOK, pause * 1.5)
+
+
+def ledger(account: Account, began: datetime) -> Counts[str]:
+    """What the processor counted in the hours since `began`."""
+    names = ("Received", "Emitted", "Filtered", "Rejected")
+    metrics = {name: Metric("Headrace", name, "Function", PROCESSOR) for name in names}
+    return Counts(sums(account.cloudwatch, metrics, start=began, end=datetime.now(UTC)))
+
+
+def react(account: Account, expected: int, began: datetime, before: Counts[str]) -> int:
+    """The processor's own account of the flights, and how many alerts it put.
+
+    Raises Unbalanced when it reads no further.
+    """
+    seen, last = -1, time.monotonic()
+    while True:
+        counts = ledger(account, began)
+        counts.subtract(before)
+        if counts["Received"] >= expected:
+            break
+        if counts["Received"] != seen:
+            seen, last = counts["Received"], time.monotonic()
+        if time.monotonic() - last > PATIENCE:
+            raise Unbalanced(f"{PROCESSOR} has read {seen:,} of {expected:,} flights, and stopped.")
+        time.sleep(FIRST_LOOK)
+    write(
+        f"{PROCESSOR} received {counts['Received']:,} = alerts {counts['Emitted']:,} "
+        f"+ in time {counts['Filtered']:,} + wrong {counts['Rejected']:,}"
+    )
+    return counts["Emitted"]
+
+
+def tell_latency(account: Account, stream: str, began: datetime) -> None:
+    """From a flight's arrival on its stream to its alert's on the derived one."""
+    waits = [waited for arrived, waited in latencies(account.kinesis, stream) if arrived >= began]
+    latency = summary(waits)
+    write(
+        f"put to alert: {latency.median * 1000:,.0f} ms median, {latency.p99 * 1000:,.0f} ms p99 "
+        f"over {latency.alerts:,} alerts, cold starts included"
+    )
 
 
 def answer(database: Database) -> None:
@@ -186,12 +238,16 @@ def demo(
         deployed = find(account.cloudformation, environment)
         lake = deployed.lake()
         database = Database(account.athena, lake)
+        began = datetime.now(UTC)
         with chapter(f"Deployed in {environment}"):
             tell(deployed)
             balances = []
-            for event_type in EVENTS:
+            derived = deployed.processor(PROCESSOR).emits
+            for event_type in (*EVENTS, derived):
                 counter = Counter(database, account.s3, lake, deployed.flow(event_type))
                 balances.append(Balance(counter, (counter.delivered(), counter.rejected())))
+            alerts = balances.pop()
+            before = ledger(account, began)
         with chapter("Replay"):
             for balance in balances:
                 event_type = balance.counter.flow.event_type
@@ -199,6 +255,12 @@ def demo(
         with chapter("Delivery"):
             wait(balances)
             write("Every record has arrived.")
+        with chapter("Alerts"):
+            flights = next(b for b in balances if b.counter.flow.event_type == SOURCE)
+            alerts.put = react(account, flights.put, began, before)
+            tell_latency(account, alerts.counter.flow.stream_name, began)
+            wait([alerts])
+            balances.append(alerts)
         with chapter("Three answers"):
             answer(database)
         with chapter("One day of the year"):

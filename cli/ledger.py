@@ -6,13 +6,13 @@ wrong (Headrace Rejected). CloudWatch shows them about a minute late.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.athena import Database
-from cli.metrics import Metric, sums
+from cli.errors import MissingStack
+from cli.metrics import Metric, hourly, newest, total
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import StreamDescriptionSummaryTypeDef
@@ -24,7 +24,7 @@ TOGETHER = 8
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """One event type now; `records_in`, `delivered` and `rejected` count since `since`."""
+    """One event type now; what is counted counts since `since`."""
 
     event_type: str
     stream: str
@@ -35,40 +35,77 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     records_in: int
     delivered: int
     rejected: int
+    outstanding: int
+    """What came in and is neither: on its way, or failed on it and kept under the error prefix.
+
+    What stays open when nothing comes in any more is there. Nothing is less than none: the metrics
+    are of three services, which publish at different times; what came in before `since` may be
+    delivered after it; and an aggregated record comes in as one and is delivered as its parts.
+    """
     newest_delivered: datetime | None
-    """Newest `ingested_at` in the table; null when it is empty."""
+    """Start of the newest minute in which records were delivered; null when none was since
+    `since`. CloudWatch has minutes for 15 days, then 5 minutes, after 63 days hours."""
     age_seconds: float | None
+
+
+class Unready(msgspec.Struct, frozen=True, kw_only=True):
+    """An event type whose stack is there and not, or not yet, whole."""
+
+    event_type: str
+    problem: str
+    """A sentence that says what to do."""
 
 
 def states(
     account: "Account", deployed: "Deployed", *, now: datetime, window: timedelta
-) -> list[State]:
+) -> list[State | Unready]:
     """The state of every deployed event type, in the order of their names."""
-    database = Database(account.athena, deployed.lake())
-    kinesis, cloudwatch = account.kinesis, account.cloudwatch
+    # Clients are made here, one after the other: a session is not for several threads.
+    clients = account.kinesis, account.cloudwatch
     since = (now - window).replace(minute=0, second=0, microsecond=0)
 
-    def state(flow: "Flow") -> State:
-        described = kinesis.describe_stream_summary(StreamName=flow.stream_name)
-        stream = described["StreamDescriptionSummary"]
-        counts = sums(cloudwatch, metrics(flow), start=since, end=now)
-        newest = newest_delivered(database, flow)
-        return State(
-            event_type=flow.event_type,
-            stream=flow.stream_name,
-            stream_status=stream["StreamStatus"],
-            mode=_mode(stream),
-            shards=stream["OpenShardCount"],
-            since=since,
-            records_in=counts["records_in"],
-            delivered=counts["delivered"],
-            rejected=counts["rejected"],
-            newest_delivered=newest,
-            age_seconds=None if newest is None else max(0.0, (now - newest).total_seconds()),
-        )
+    def state(name: str) -> State | Unready:
+        try:
+            flow = deployed.flow(name)
+            described = clients[0].describe_stream_summary(StreamName=flow.stream_name)
+        except MissingStack as missing:
+            return Unready(event_type=name, problem=str(missing))
+        except clients[0].exceptions.ResourceNotFoundException:
+            problem = f"Stream {flow.stream_name} does not exist: deploy {name} again."
+            return Unready(event_type=name, problem=problem)
+        return _state(account, flow, described["StreamDescriptionSummary"], since=since, now=now)
 
     with ThreadPoolExecutor(TOGETHER) as pool:
-        return list(pool.map(state, [deployed.flow(name) for name in deployed.event_types]))
+        return list(pool.map(state, deployed.event_types))
+
+
+def _state(
+    account: "Account",
+    flow: "Flow",
+    stream: "StreamDescriptionSummaryTypeDef",
+    *,
+    since: datetime,
+    now: datetime,
+) -> State:
+    counted = metrics(flow)
+    hours = hourly(account.cloudwatch, counted, start=since, end=now)
+    counts = {name: total(periods) for name, periods in hours.items()}
+    delivered = counted["delivered"]
+    last = newest(account.cloudwatch, delivered, hours["delivered"], now=now)
+    return State(
+        event_type=flow.event_type,
+        stream=flow.stream_name,
+        stream_status=stream["StreamStatus"],
+        mode=_mode(stream),
+        shards=stream["OpenShardCount"],
+        since=since,
+        records_in=counts["records_in"],
+        delivered=counts["delivered"],
+        rejected=counts["rejected"],
+        outstanding=max(0, counts["records_in"] - counts["delivered"] - counts["rejected"]),
+        newest_delivered=last,
+        age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
+    )
 
 
 def metrics(flow: "Flow") -> dict[str, Metric]:
@@ -83,14 +120,6 @@ def metrics(flow: "Flow") -> dict[str, Metric]:
         ),
         "rejected": Metric("Headrace", "Rejected", "EventType", flow.event_type),
     }
-
-
-def newest_delivered(database: Database, flow: "Flow") -> datetime | None:
-    """The newest `ingested_at` of the table. Athena reads that one column, in all partitions."""
-    value = database.ask(f'SELECT max(ingested_at) FROM "{flow.table_name}"').one()  # noqa: S608
-    if value is None:
-        return None
-    return datetime.fromisoformat(str(value).removesuffix(" UTC")).replace(tzinfo=UTC)
 
 
 def _mode(stream: "StreamDescriptionSummaryTypeDef") -> str:

@@ -1,4 +1,4 @@
-"""Sums of CloudWatch metrics."""
+"""CloudWatch metrics: sums over periods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,19 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
-HOUR = 3600
-"""CloudWatch keeps hourly sums for 455 days, finer ones for less."""
+HOUR = timedelta(hours=1)
+"""CloudWatch keeps hourly sums for 455 days."""
+FINER = (
+    (timedelta(days=15), timedelta(minutes=1)),
+    (timedelta(days=63), timedelta(minutes=5)),
+)
+"""How long it keeps finer ones.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#metrics-retention"""
 QUERIES = 500
 """What one GetMetricData call may hold."""
+
+Periods = dict[datetime, float]
+"""Sums by the start of their period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +38,65 @@ def sums(
     cloudwatch: "CloudWatchClient", metrics: Mapping[str, Metric], *, start: datetime, end: datetime
 ) -> dict[str, int]:
     """The sum of each metric from `start` (taken back to its hour) to `end`."""
+    found = hourly(cloudwatch, metrics, start=start, end=end)
+    return {name: total(periods) for name, periods in found.items()}
+
+
+def total(periods: Periods) -> int:
+    """What was counted in all of them."""
+    return round(sum(periods.values()))
+
+
+def hourly(
+    cloudwatch: "CloudWatchClient", metrics: Mapping[str, Metric], *, start: datetime, end: datetime
+) -> dict[str, Periods]:
+    """The sums of each metric by the hour, from `start` (taken back to its hour) to `end`."""
     start = start.replace(minute=0, second=0, microsecond=0)
+    return _periods(cloudwatch, metrics, start=start, end=end + timedelta(minutes=1), period=HOUR)
+
+
+def newest(
+    cloudwatch: "CloudWatchClient", metric: Metric, hours: Periods, *, now: datetime
+) -> datetime | None:
+    """The start of the newest period in which the metric counted anything, None when there is
+    none: a minute, or what CloudWatch has left of it after 15 days. `hours` are its sums.
+    """
+    hour = max((start for start, value in hours.items() if value > 0), default=None)
+    if hour is None:
+        return None
+    for kept, period in FINER:
+        if now - hour < kept:
+            metrics = {"it": metric}
+            found = _periods(cloudwatch, metrics, start=hour, end=hour + HOUR, period=period)
+            # What was counted a moment ago may be in the one answer and not yet in the other.
+            return max((start for start, value in found["it"].items() if value > 0), default=hour)
+    return hour
+
+
+def _periods(
+    cloudwatch: "CloudWatchClient",
+    metrics: Mapping[str, Metric],
+    *,
+    start: datetime,
+    end: datetime,
+    period: timedelta,
+) -> dict[str, Periods]:
     names = list(metrics)
-    found = dict.fromkeys(names, 0)
+    found: dict[str, Periods] = {name: {} for name in names}
     for first in range(0, len(names), QUERIES):
         part = names[first : first + QUERIES]
-        queries = [_query(f"m{i}", metrics[name]) for i, name in enumerate(part)]
+        queries = [_query(f"m{i}", metrics[name], period) for i, name in enumerate(part)]
         pages = cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries, StartTime=start, EndTime=end + timedelta(minutes=1)
+            MetricDataQueries=queries, StartTime=start, EndTime=end
         )
         for page in pages:
             for result in page["MetricDataResults"]:
-                found[part[int(result["Id"][1:])]] += round(sum(result["Values"]))
+                periods = found[part[int(result["Id"][1:])]]
+                periods |= zip(result["Timestamps"], result["Values"], strict=True)
     return found
 
 
-def _query(number: str, metric: Metric) -> "MetricDataQueryTypeDef":
+def _query(number: str, metric: Metric, period: timedelta) -> "MetricDataQueryTypeDef":
     return {
         "Id": number,
         "MetricStat": {
@@ -53,7 +105,7 @@ def _query(number: str, metric: Metric) -> "MetricDataQueryTypeDef":
                 "MetricName": metric.name,
                 "Dimensions": [{"Name": metric.dimension, "Value": metric.value}],
             },
-            "Period": HOUR,
+            "Period": int(period.total_seconds()),
             "Stat": "Sum",
         },
     }

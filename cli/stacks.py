@@ -1,7 +1,7 @@
 """What is deployed in an environment: the stacks' outputs, which are the public interface.
 
-Stacks are found by their tags, `headrace:environment` and `headrace:stage` (the lake, or an
-event type), so nothing here knows how they are named.
+Stacks are found by their tags, `headrace:environment` and either `headrace:stage` (the lake, or an
+event type) or `headrace:processor`, so nothing here knows how they are named.
 """
 
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_TAG = "headrace:environment"
 STAGE_TAG = "headrace:stage"
+PROCESSOR_TAG = "headrace:processor"
 LAKE = "lake"
 Outputs = TypeVar("Outputs", bound=msgspec.Struct)
 
@@ -42,6 +43,16 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     compaction_function_name: str = ""
 
 
+class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """The outputs of a processor's stack."""
+
+    processor_name: str
+    reads: str
+    emits: str
+    function_name: str
+    failure_queue_url: str
+
+
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
     """A deployed stack; `outputs` are empty until its first deployment has succeeded."""
 
@@ -51,26 +62,33 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment as it is deployed now: its stacks by stage."""
+    """One environment as it is deployed now: its stacks by stage, its processors' by name."""
 
     environment: str
     stacks: dict[str, Stack]
+    processing: dict[str, Stack] = {}
 
     @property
     def event_types(self) -> list[str]:
         return sorted(stage for stage in self.stacks if stage != LAKE)
 
+    @property
+    def processors(self) -> list[str]:
+        return sorted(self.processing)
+
     def lake(self) -> Lake:
         """Raises MissingStack."""
-        return self._outputs(LAKE, Lake)
+        return self._outputs(self.stacks.get(LAKE), Lake, "the lake")
 
     def flow(self, event_type: str) -> Flow:
         """Raises MissingStack."""
-        return self._outputs(event_type, Flow)
+        return self._outputs(self.stacks.get(event_type), Flow, f"event type {event_type!r}")
 
-    def _outputs(self, stage: str, kind: type[Outputs]) -> Outputs:
-        what = "the lake" if stage == LAKE else f"event type {stage!r}"
-        stack = self.stacks.get(stage)
+    def processor(self, name: str) -> Processor:
+        """Raises MissingStack."""
+        return self._outputs(self.processing.get(name), Processor, f"processor {name!r}")
+
+    def _outputs(self, stack: Stack | None, kind: type[Outputs], what: str) -> Outputs:
         deploy = f"`cdk deploy --all -c env={self.environment}`"
         if stack is None:
             raise MissingStack(
@@ -88,13 +106,13 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
 
 def find(cloudformation: "CloudFormationClient", environment: str) -> Deployed:
     """Read which stacks of `environment` exist in this account and region."""
-    stacks = {}
+    stacks, processing = {}, {}
     for page in cloudformation.get_paginator("describe_stacks").paginate():
         for found in page["Stacks"]:
             tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
-            if tags.get(ENVIRONMENT_TAG) != environment or STAGE_TAG not in tags:
+            if tags.get(ENVIRONMENT_TAG) != environment:
                 continue
-            stacks[tags[STAGE_TAG]] = Stack(
+            stack = Stack(
                 name=found["StackName"],
                 status=found["StackStatus"],
                 outputs={
@@ -102,4 +120,8 @@ def find(cloudformation: "CloudFormationClient", environment: str) -> Deployed:
                     for output in found.get("Outputs", [])
                 },
             )
-    return Deployed(environment=environment, stacks=stacks)
+            if STAGE_TAG in tags:
+                stacks[tags[STAGE_TAG]] = stack
+            elif PROCESSOR_TAG in tags:
+                processing[tags[PROCESSOR_TAG]] = stack
+    return Deployed(environment=environment, stacks=stacks, processing=processing)

@@ -68,12 +68,14 @@ class Decoder(Generic[E]):
             if instant is not None and instant.tzinfo is not UTC:
                 instants = self._in_utc(event)
                 break
-        if instants[0] < self._first:
+        time = instants[0]
+        if time < self._first:
             raise Rejected(
                 Reason.BEFORE_FIRST_DATE,
                 f"Expected an event time from {self._first.date()} on, where the table begins",
             )
-        if arrival is not None and instants[0] > arrival + FUTURE:
+        # The sum is worth making only for the few that lie ahead at all.
+        if arrival is not None and time > arrival and time > arrival + FUTURE:
             raise Rejected(
                 Reason.IN_THE_FUTURE, "Expected an event time at most a day after the arrival"
             )

@@ -7,7 +7,7 @@ from aws_cdk import aws_kinesisfirehose as firehose
 from constructs import Construct
 
 from events.columns import PARTITION_COLUMN
-from functions.delivery_transform.settings import Settings
+from functions.delivery_transform.settings import BUFFER_MEGABYTES, Settings
 from infra.catalog import Table
 from infra.deliveries import Delivered
 from infra.environments import Environment
@@ -16,10 +16,11 @@ from infra.function import Dependencies, Function
 from infra.logs import LogGroup
 from infra.storage import Bucket, Key
 
-# Lambda takes and gives at most 6 MB. Firehose's buffer counts the records alone; on the wire each
-# is base64 and carries about 0.3 KB of metadata. With half a MiB even records of 50 bytes fit.
-TRANSFORM_BUFFER_MIB = 0.5
 TRANSFORM_BUFFER_SECONDS = 15
+# The most that Firehose takes. After its default of 3 it skips the batch, to the error prefix, also
+# when the function was only throttled: an account without free concurrency for some seconds.
+# https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+TRANSFORM_RETRIES = 300
 PARTITION_RETRY_SECONDS = 300
 
 
@@ -87,8 +88,9 @@ class Delivery(Construct):
             processors=[
                 firehose.LambdaFunctionProcessor(
                     transform.resource,
-                    buffer_size=cdk.Size.mebibytes(TRANSFORM_BUFFER_MIB),
+                    buffer_size=cdk.Size.mebibytes(BUFFER_MEGABYTES),
                     buffer_interval=cdk.Duration.seconds(TRANSFORM_BUFFER_SECONDS),
+                    retries=TRANSFORM_RETRIES,
                 )
             ],
             dynamic_partitioning=firehose.DynamicPartitioningProps(

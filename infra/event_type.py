@@ -13,7 +13,7 @@ from infra.endpoint import EndpointDelivery
 from infra.environments import Environment
 from infra.function import Dependencies
 from infra.ingestion import Ingestion
-from infra.interface import publish, tags
+from infra.interface import export, publish, tags
 from infra.lake import Lake
 from infra.rejected import Rejected
 from infra.storage import (
@@ -150,6 +150,7 @@ class EventType(cdk.Stack):
             ingestion.grant_read(endpoint.role)
             lake.bucket.grant_store(endpoint.role, unsent_prefix)
 
+        export(self, ingestion.stream.stream_arn, ingestion.stream.stream_name)
         publish(
             self,
             EventType=name,

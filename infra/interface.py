@@ -11,6 +11,17 @@ def publish(stack: cdk.Stack, **outputs: str) -> None:
         cdk.CfnOutput(stack, name, value=value)
 
 
+def export(stack: cdk.Stack, *values: str) -> None:
+    """Export what other stacks may import, also while none does.
+
+    By itself CDK exports only what is imported now, and a stack is updated before those that import
+    from it. So the last reader's removal would first remove an export that is still in use, which
+    CloudFormation refuses. https://docs.aws.amazon.com/cdk/v2/guide/resources.html#resource_stack
+    """
+    for value in values:
+        stack.export_value(value)
+
+
 def tags(environment: Environment, **what: str) -> dict[str, str]:
     """Tags of a stack, which CloudFormation hands on to all its resources.
 

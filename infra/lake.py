@@ -6,7 +6,7 @@ from constructs import Construct
 
 from infra.alarms import Topic
 from infra.environments import Environment
-from infra.interface import publish, tags
+from infra.interface import export, publish, tags
 from infra.sql import NamedQueries, WorkGroup
 from infra.storage import Bucket, Key
 
@@ -38,6 +38,7 @@ class Lake(cdk.Stack):
         )
         self.alarms = Topic(self, "Alarms", environment=environment, key=self.key)
         NamedQueries(self, "Queries", database=self.database, workgroup=workgroup)
+        export(self, self.key.key_arn, self.alarms.topic_arn)
         publish(
             self,
             BucketName=self.bucket.bucket_name,

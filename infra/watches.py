@@ -93,7 +93,8 @@ def of_event_type(
             metric="Errors",
             threshold=1,
             then=f"The transform of {name} raised or ran out of time: a defect, or too little"
-            " memory. Read its log group; what Firehose gave up on lies under the error prefix.",
+            " memory. Read its log group. Delivery tries such a batch again, 300 times, and its"
+            " shard waits meanwhile: deploy the cure before it ends under the error prefix.",
         ),
         function(
             name="TransformThrottled",
@@ -101,7 +102,8 @@ def of_event_type(
             threshold=1,
             periods=LASTING,
             then=f"The transform of {name} finds no free concurrency in the account. Raise the"
-            " account's limit or reserve some; delivery waits and loses nothing until then.",
+            " account's limit or reserve some. Delivery tries a batch 300 times more, then puts it"
+            " under the error prefix, whole, to be re-driven.",
         ),
         Watch(
             name="ReasonsNotKept",

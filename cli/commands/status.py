@@ -10,7 +10,7 @@ from cli.options import AsJson, Environment
 from cli.terminal import laid_out, say, show, write
 
 if TYPE_CHECKING:
-    from cli.ledger import State
+    from cli.ledger import State, Unready
 
 
 def status(
@@ -21,9 +21,9 @@ def status(
 ) -> None:
     """Show, per event type, its stream, what came in, was delivered and was rejected.
 
-    Counts are CloudWatch's, about a minute late on AWS. The age is that of the
-    newest delivered record, by ingested_at in its table: Athena bills that as
-    one query per type.
+    What is open is neither: it is on its way, or failed on it and lies below
+    errors/ in the lake. All numbers are CloudWatch's, about a minute late on AWS;
+    the newest delivery is told by the minute. Nothing is billed but the requests.
 
     \b
     Examples
@@ -33,7 +33,7 @@ def status(
     import msgspec
 
     from cli.aws import Account
-    from cli.ledger import states
+    from cli.ledger import State, states
     from cli.stacks import find
 
     account = Account()
@@ -41,6 +41,7 @@ def status(
     now = datetime.now(UTC)
     found = states(account, deployed, now=now, window=timedelta(days=days))
     if not found:
+        deployed.lake()
         raise MissingStack(
             f"Environment {environment!r} has a lake but no event type: deploy the event types "
             f"with `cdk deploy --all -c env={environment}`."
@@ -49,34 +50,45 @@ def status(
         write(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
     _print(found)
-    say(f"Records since {found[0].since:%Y-%m-%d %H:%M} UTC.")
+    since = [one.since for one in found if isinstance(one, State)]
+    if since:
+        say(f"Records since {since[0]:%Y-%m-%d %H:%M} UTC.")
 
 
-def _print(found: list["State"]) -> None:
+def _print(found: list["State | Unready"]) -> None:
     """A line per type, and its stream's name below, which is too long to stand beside."""
     from rich.table import Table
     from rich.text import Text
 
+    from cli.ledger import State
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("type", no_wrap=True)
     table.add_column("shards", no_wrap=True)
-    for name in ("in", "delivered", "rejected", "newest"):
+    for name in ("in", "delivered", "rejected", "open", "newest"):
         table.add_column(name, justify="right", no_wrap=True)
     for state in found:
+        if not isinstance(state, State):
+            table.add_row(state.event_type, "not ready", *"-----")
+            continue
         table.add_row(
             state.event_type,
             f"{state.shards} {state.mode}",
             f"{state.records_in:,}",
             f"{state.delivered:,}",
             f"{state.rejected:,}",
+            f"{state.outstanding:,}",
             "-" if state.age_seconds is None else f"{readable_age(state.age_seconds)} ago",
         )
     head, *lines = laid_out(table).splitlines()
     write(head)
     for state, line in zip(found, lines, strict=True):
         write(line)
-        trouble = "" if state.stream_status == "ACTIVE" else f" is {state.stream_status}"
-        show(Text(f"  {state.stream}{trouble}", style="dim"))
+        if isinstance(state, State):
+            trouble = "" if state.stream_status == "ACTIVE" else f" is {state.stream_status}"
+            show(Text(f"  {state.stream}{trouble}", style="dim"))
+        else:
+            show(Text(f"  {state.problem}", style="dim"))
 
 
 def readable_age(seconds: float) -> str:

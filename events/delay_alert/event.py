@@ -1,14 +1,12 @@
 """An alert: a flight that left late, or not at all."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from events.contract import Contract, Event, Provisioned
-
-Airport = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]
-Instant = Annotated[datetime, Meta(tz=True)]
+from events.words import Airport, Instant
 
 
 class DelayAlert(Event, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

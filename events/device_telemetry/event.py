@@ -1,11 +1,12 @@
 """A report of one device: its health since the last one."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from events.contract import Contract, Event, Provisioned
+from events.words import Instant
 
 
 class DeviceTelemetry(Event, frozen=True, kw_only=True, gc=False):
@@ -26,7 +27,7 @@ class DeviceTelemetry(Event, frozen=True, kw_only=True, gc=False):
     event_id: Annotated[
         str, Meta(min_length=1, max_length=128, description="device, boot id and counter")
     ]
-    event_time: Annotated[datetime, Meta(tz=True, description="when the device made the report")]
+    event_time: Annotated[Instant, Meta(description="when the device made the report")]
     device: Annotated[str, Meta(min_length=1, max_length=64, description="serial of the device")]
     boot_id: Annotated[int, Meta(ge=1, le=2**31 - 1, description="starts of the device so far")]
     counter: Annotated[

@@ -1,14 +1,13 @@
 """A departure: one scheduled flight of one day, flown or cancelled."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from events.contract import Contract, Event, OnDemand
+from events.words import Airport, Instant
 
-Airport = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]
-Instant = Annotated[datetime, Meta(tz=True)]
 Minutes = Annotated[int, Meta(ge=-1440, le=14400)]
 
 

@@ -1,8 +1,13 @@
 """Which flights deserve an alert: pure."""
 
+from datetime import timedelta
+
 from events.delay_alert.event import DelayAlert
 from events.flight.event import Flight
 from functions.shared.processor import Cause
+
+LONGEST = 14400
+"""Minutes that an alert can say; a flight that is later yet is told as this late."""
 
 
 def alert(flight: Flight, cause: Cause, *, late_minutes: int) -> DelayAlert | None:
@@ -11,7 +16,7 @@ def alert(flight: Flight, cause: Cause, *, late_minutes: int) -> DelayAlert | No
     Its id derives from the flight's, and everything in it from the flight and its record, so the
     same flight delivered again makes the same alert.
     """
-    delay = flight.departure_delay
+    delay = delay_of(flight)
     if delay is not None and delay <= late_minutes:
         return None
     return DelayAlert(
@@ -27,3 +32,15 @@ def alert(flight: Flight, cause: Cause, *, late_minutes: int) -> DelayAlert | No
         departure_delay=delay,
         flight_arrived=cause.arrival,
     )
+
+
+def delay_of(flight: Flight) -> int | None:
+    """Minutes from the scheduled departure to the real one, negative when it was early; None when
+    there was none. What the flight reports goes first: its delay may be missing, not its departure.
+    """
+    if flight.departure is None:
+        return None
+    if flight.departure_delay is not None:
+        return flight.departure_delay
+    passed = flight.departure - flight.scheduled_departure
+    return min(passed // timedelta(minutes=1), LONGEST)

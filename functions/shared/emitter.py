@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 import msgspec
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from events.contract import Event
 from events.decoding import partition_key
@@ -78,7 +79,9 @@ class Emitter:
                 )
             except Exception as failure:
                 error = failure
-                continue
+                if may_pass(failure):
+                    continue
+                break
             refused = [
                 (item, record["ErrorCode"])
                 for item, record in zip(left, answer["Records"], strict=True)
@@ -89,6 +92,16 @@ class Emitter:
             left = [item for item, _ in refused]
             error = NotPut(f"{self.stream} refused an event {ATTEMPTS} times: {refused[0][1]}")
         return left[0][0], error
+
+
+def may_pass(failure: Exception) -> bool:
+    """Whether a call that failed may succeed within seconds: not one that Kinesis refuses, for a
+    stream that is not there or a permission that is missing. Retrying that is Lambda's business."""
+    if not isinstance(failure, ClientError):
+        return True
+    code = failure.response["Error"]["Code"]
+    status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status >= 500 or "Throttl" in code or "Throughput" in code
 
 
 def chunks(entries: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:

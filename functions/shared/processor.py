@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -126,9 +125,9 @@ def process(
     """
     batch: Batch[D] = Batch()
     decode = decoder.decode
-    for cause, data in records(event):
+    for cause, arrival, data in records(event):
         try:
-            found = transform(decode(data, _second(int(cause.arrived))), cause)
+            found = transform(decode(data, arrival), cause)
         except Rejected as rejected:
             batch.wrong.append(Wrong(cause, str(rejected.reason), rejected.detail))
         except Exception as error:
@@ -143,22 +142,23 @@ def process(
     return batch
 
 
-@lru_cache(maxsize=1024)
-def _second(arrived: int) -> datetime:
-    """The arrival to the second, as delivery has it: thousands of records share one."""
-    return datetime.fromtimestamp(arrived, UTC)
+def records(event: dict[str, Any]) -> Iterator[tuple[Cause, datetime, bytes]]:
+    """Every user record of a Kinesis event, with its arrival to the second, as delivery has it.
 
-
-def records(event: dict[str, Any]) -> Iterator[tuple[Cause, bytes]]:
-    """Every user record of a Kinesis event; one pass in C reads the whole event."""
+    One pass in C reads the whole event; thousands of records share a second.
+    """
+    second, arrival = 0, datetime.fromtimestamp(0, UTC)
     for record in msgspec.convert(event["Records"], list[Record]):
         data, arrived = record.kinesis.data, record.kinesis.approximate_arrival_timestamp
+        if int(arrived) != second:
+            second = int(arrived)
+            arrival = datetime.fromtimestamp(second, UTC)
         aggregated = deaggregate(data) if data[:4] == MAGIC else None
         if aggregated is None:
-            yield Cause(record.id, 0, arrived), data
+            yield Cause(record.id, 0, arrived), arrival, data
             continue
         for index, user in enumerate(aggregated):
-            yield Cause(record.id, index, arrived), user.data
+            yield Cause(record.id, index, arrived), arrival, user.data
 
 
 def emit(batch: Batch[D], put: Put[D]) -> None:

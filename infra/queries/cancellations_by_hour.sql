@@ -10,7 +10,8 @@ SELECT
     local_hour,
     count(*) AS scheduled,
     count_if(cancelled) AS cancelled,
-    round(100.0 * count_if(cancelled) / count(*), 2) AS cancelled_percent
+    -- a double: the quotient of decimals keeps the one digit of 100.0
+    round(100e0 * count_if(cancelled) / count(*), 2) AS cancelled_percent
 FROM departures
 GROUP BY local_hour
 ORDER BY cancelled_percent DESC, local_hour

@@ -102,33 +102,39 @@ def _number(number: int, value: int) -> bytes:
     return _varint(number << 3) + _varint(value) if value else b""
 
 
-def csv_rows(data: bytes, start: int, limit: int) -> tuple[list[list[str | None]], int]:
-    """Up to `limit` rows of a result file from a byte on, and the byte after them.
+Row = list[str | None]
 
-    Every value is quoted and a null is nothing, so an empty text and a null differ.
+
+def csv_rows(data: bytes, limit: int, *, whole: bool) -> tuple[list[Row], int]:
+    """Up to `limit` rows of a result file, and how many bytes they take.
+
+    Every value is quoted and a null is nothing, so an empty text and a null differ. Unless
+    `whole`, the bytes may break off inside a row, which then does not count.
     """
-    rows: list[list[str | None]] = []
-    row: list[str | None] = []
-    at = start
+    rows: list[Row] = []
+    row: Row = []
+    at = taken = 0
     while at < len(data) and len(rows) < limit:
         found = CELL.match(data, at)
-        if found is None:
-            raise ValueError(f"not a result file at byte {at}")
+        if found is None or (found.end() == len(data) and not whole):
+            break
         cell, end = found.groups()
         row.append(None if cell is None else cell.replace(b'""', b'"').decode())
         at = found.end()
         if end != b",":
             rows.append(row)
-            row = []
-    return rows, at
+            row, taken = [], at
+    return rows, taken
 
 
-def text_rows(data: bytes, start: int, limit: int) -> tuple[list[list[str | None]], int]:
-    """Up to `limit` lines of a `.txt` result from a byte on, each a row of one value."""
-    rows: list[list[str | None]] = []
-    at = start
+def text_rows(data: bytes, limit: int, *, whole: bool) -> tuple[list[Row], int]:
+    """Up to `limit` lines of a `.txt` result, each a row of one value, and their bytes."""
+    rows: list[Row] = []
+    at = 0
     while at < len(data) and len(rows) < limit:
         end = data.find(b"\n", at)
+        if end < 0 and not whole:
+            break
         end = len(data) if end < 0 else end
         rows.append([data[at:end].decode()])
         at = end + 1

@@ -1,11 +1,11 @@
-"""One buffer's delivery to S3: an object, made once and written until it is there."""
+"""One buffer's delivery to S3: an object, written until it is there."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from local.delivery import compression, conversion, failure, prefix, world
 from local.delivery.buffer import Buffer, Key, Kind
@@ -55,10 +55,11 @@ class Job(Protocol):
 
 
 class _Made(Struct, frozen=True):
-    """An object, made once, written until it is there. Without a body there is none to write."""
+    """An object, made once for a destination. Without a body there is none to write."""
 
     object: world.Object
     failed: list[Line]
+    converted: bool = False
 
 
 class ObjectJob:
@@ -67,14 +68,14 @@ class ObjectJob:
     def __init__(self, stream: Stream, buffer: Buffer) -> None:
         self.buffer = buffer
         self._stream = stream
+        self._destination = stream.destination
         self._made: _Made | None = None
         self._attempts = 0
 
     def attempt(self) -> float | None:
         self._attempts += 1
         try:
-            self._made = self._made or self._make()
-            made = self._made
+            made = self._current()
             if made.object.body:
                 world.put_object(made.object)
         except Unavailable as unavailable:
@@ -87,7 +88,18 @@ class ObjectJob:
     def abandon(self) -> bool:
         return False
 
+    def _current(self) -> _Made:
+        """The object for the destination as it is now: an update of the delivery stream releases
+        what its destination of before refused."""
+        now = self._stream.destination
+        if self._made is None or now is not self._destination:
+            self._destination = now
+            self._made = self._make()
+        return self._made
+
     def _written(self, made: _Made) -> None:
+        if made.converted:
+            self._count_conversion(made.failed)
         if made.failed:
             self._stream.add({Key(Kind.ERROR, made.failed[0].kind): list(made.failed)})
         series, items = self._series(), self.buffer.items
@@ -107,7 +119,7 @@ class ObjectJob:
 
     def _make(self) -> _Made:
         kind, name = self.buffer.key
-        destination = self._stream.destination
+        destination = self._destination
         if kind is Kind.ERROR:
             lines = b"".join(item.content for item in self.buffer.items if isinstance(item, Line))
             template = _error_template(destination.target)
@@ -120,11 +132,12 @@ class ObjectJob:
         if destination.conversion is None:
             return self._packed(target, parts)
         body, failed = self._converted()
-        return self._object(target, parts, body, failed)
+        made = self._object(target, parts, body, failed)
+        return structs.replace(made, converted=True)
 
     def _packed(self, target: Target, template: prefix.Template) -> _Made:
         """The records one after the other, compressed."""
-        separator = b"\n" if self._stream.destination.delimiter else b""
+        separator = b"\n" if self._destination.delimiter else b""
         data = separator.join(item.data for item in self.buffer.items if not isinstance(item, Line))
         body = compression.compress(target.compression, data)
         encoding = compression.FORMATS[target.compression].encoding
@@ -151,7 +164,7 @@ class ObjectJob:
 
     def _converted(self) -> tuple[bytes, list[Line]]:
         """The rows as one file, and the lines of the records that are none."""
-        chosen = self._stream.destination.conversion
+        chosen = self._destination.conversion
         assert chosen is not None  # noqa: S101  asked for by _make
         schema = world.schema(chosen, self._stream.region)
         rows = [item for item in self.buffer.items if isinstance(item, Row)]
@@ -168,10 +181,10 @@ class ObjectJob:
             )
             for one in failures
         ]
-        self._count_conversion(rows, failed)
         return body, failed
 
-    def _count_conversion(self, rows: Sequence[Row], failed: Sequence[Line]) -> None:
+    def _count_conversion(self, failed: Sequence[Line]) -> None:
+        rows = [item for item in self.buffer.items if isinstance(item, Row)]
         size = sum(len(row.data) for row in rows)
         lost = sum(len(line.source.data) for line in failed)
         counts = {

@@ -28,6 +28,10 @@ LONGEST_RETRY_SECONDS = 60.0
 IDLE_SECONDS = 0.5
 """How long a lane waits before it looks again, unless it is woken."""
 AFTER_FAULT_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0
+"""How long a stop goes on with a function that fails: then its records are errors."""
+LAST_RETRY_SECONDS = 0.2
+"""Between the invocations of that time."""
 
 
 class Stream(Protocol):
@@ -67,11 +71,15 @@ class Lane:
         self._ended = ended
         self._batcher = Batcher()
         self._batch: list[Source] | None = None
+        self._abandoned = threading.Event()
+        self._gives_up: float | None = None
+        self.batches = 0
+        """How many batches have arrived in the buffers."""
         self.thread = threading.Thread(target=self.run, name=f"delivery {reader.name}", daemon=True)
 
     def run(self) -> None:
         """Until the reader has ended, or the delivery stream stops and all was read."""
-        while True:
+        while not self._abandoned.is_set():
             try:
                 if not self.step():
                     if self._finished():
@@ -79,8 +87,13 @@ class Lane:
                     self.reader.wait(self._patience())
             except Exception:
                 LOGGER.exception("%s: a fault, the records are tried again", self._stream.arn)
-                self._stream.stopping.wait(AFTER_FAULT_SECONDS)
+                self._abandoned.wait(AFTER_FAULT_SECONDS)
         self._ended(self)
+
+    def abandon(self) -> int:
+        """End without what is not in the buffers yet; how many records that were read it is."""
+        self._abandoned.set()
+        return len(self._batcher) + len(self._batch or [])
 
     def step(self) -> bool:
         """Do what can be done now; False when there is nothing but waiting."""
@@ -91,6 +104,7 @@ class Lane:
         if batch is not None:
             self.deliver(batch, self._transformed(batch))
             self._batch = None
+            self.batches += 1
             return True
         records = self.reader.read()
         if records:
@@ -140,13 +154,23 @@ class Lane:
         attempts = 0
         while True:
             attempts += 1
+            chosen = self._transform() or chosen
             result = self._attempt(chosen, batch)
             if isinstance(result, Transformed):
                 return result
             self._stream.report(result, chosen.function)
-            if attempts > chosen.retries:
+            if attempts > chosen.retries or self._out_of_time():
                 return transform.whole_batch(batch, result, attempts)
-            self._stream.stopping.wait(retry_seconds(attempts))
+            if not self._stream.stopping.wait(retry_seconds(attempts)):
+                continue
+            self._abandoned.wait(LAST_RETRY_SECONDS)
+
+    def _out_of_time(self) -> bool:
+        """Whether a stop has waited long enough for a function that fails."""
+        if not self._stream.stopping.is_set():
+            return False
+        self._gives_up = self._gives_up or time.monotonic() + PATIENCE_SECONDS
+        return time.monotonic() > self._gives_up
 
     def _attempt(self, chosen: Transform, batch: list[Source]) -> Transformed | Reason:
         request = transform.request(

@@ -32,6 +32,8 @@ PATIENCE_SECONDS = 3.0
 """How long a stop goes on trying to deliver what cannot be delivered."""
 LONGEST_END_SECONDS = 60.0
 """How long a stop waits for deliveries that go well, or for an endpoint that does not answer."""
+STALLED_SECONDS = 20.0
+"""How long a stop waits for shards of which nothing more arrives in the buffers."""
 LONGEST_WAIT = 1.0
 
 
@@ -64,14 +66,7 @@ class Runner:
     def stop(self) -> None:
         """Deliver everything that was put before, and end."""
         self._stream.stopping.set()
-        while True:
-            with self._some:
-                lanes = list(self._lanes)
-            if not lanes:
-                break
-            for lane in lanes:
-                lane.reader.wake()
-                lane.thread.join(0.5)
+        self._end_lanes()
         with self._some:
             self._buffers.seal_all()
             self._gives_up = time.monotonic() + PATIENCE_SECONDS
@@ -79,6 +74,31 @@ class Runner:
         self._flusher.join(LONGEST_END_SECONDS)
         if self._flusher.is_alive():
             LOGGER.error("%s: delivery did not end in time", self._stream.arn)
+
+    def _end_lanes(self) -> None:
+        """Wait until all is read, or for as long as something of it still comes in."""
+        batches, last = -1, 0.0
+        while lanes := self._running():
+            done = sum(lane.batches for lane in lanes)
+            if done != batches:
+                batches, last = done, time.monotonic()
+            if time.monotonic() - last > STALLED_SECONDS:
+                break
+            for lane in lanes:
+                lane.reader.wake()
+                lane.thread.join(0.2)
+        for lane in lanes:
+            LOGGER.error(
+                "%s: %d records of %s, and what follows them, were not transformed before the end; "
+                "they are lost",
+                self._stream.arn,
+                lane.abandon(),
+                lane.reader.name or "those put",
+            )
+
+    def _running(self) -> list[Lane]:
+        with self._some:
+            return list(self._lanes)
 
     def add(self, groups: dict[Key, list[Item]]) -> None:
         """Put records into the buffers, all at once."""

@@ -75,6 +75,9 @@ class Batcher:
     def __bool__(self) -> bool:
         return bool(self._ready or self._open)
 
+    def __len__(self) -> int:
+        return sum(map(len, list(self._ready))) + len(self._open)
+
     def add(self, records: Iterable[Source], now: float, megabytes: float) -> None:
         limit = megabytes * MEGABYTE
         for record in records:

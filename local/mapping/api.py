@@ -14,6 +14,7 @@ from local.routes import AWSError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAPPING_ARN = ":event-source-mapping:"
 Answer = tuple[int, dict[str, Any], str]
 
 
@@ -27,6 +28,13 @@ def install() -> None:
         "delete_event_source_mapping": delete,
     }.items():
         setattr(LambdaResponse, name, answered(operation))
+    for name, operation in {
+        "list_tags": list_tags,
+        "tag_resource": tag,
+        "untag_resource": untag,
+    }.items():
+        moto = getattr(LambdaResponse, name)
+        setattr(LambdaResponse, name, for_mappings(answered(operation), moto))
 
 
 def answered(operation: Callable[[Any], tuple[int, Any]]) -> Callable[[Any], Answer]:
@@ -69,6 +77,31 @@ def update(request: Any) -> tuple[int, Any]:
 
 def delete(request: Any) -> tuple[int, Any]:
     return 202, service.delete(identifier(request))
+
+
+def for_mappings(ours: Callable[[Any], Any], moto: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The tags of a mapping are ours, those of functions moto's: the ARN in the path tells."""
+    return lambda request: ours(request) if MAPPING_ARN in unquote(request.path) else moto(request)
+
+
+def list_tags(request: Any) -> tuple[int, Any]:
+    return 200, {"Tags": tags(request)}
+
+
+def tag(request: Any) -> tuple[int, Any]:
+    tags(request).update(request.json_body["Tags"])
+    return 204, None
+
+
+def untag(request: Any) -> tuple[int, Any]:
+    for key in request.querystring["tagKeys"]:
+        tags(request).pop(key, None)
+    return 204, None
+
+
+def tags(request: Any) -> dict[str, str]:
+    """The tags of the mapping whose ARN is in the path."""
+    return service.find(unquote(request.path).rpartition(":")[2]).tags
 
 
 def identifier(request: Any) -> str:

@@ -12,14 +12,14 @@ import threading
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from local import settings
-from local.mapping import failure
+from local.mapping import failure, meter
 
 LOG = logging.getLogger(__name__)
 
@@ -30,42 +30,54 @@ one thing this must not do, so it keeps trying while the mapping exists. [open]"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to a destination; `payload` is the failed event, which only a bucket gets."""
+    """One message about a batch; `payload` is the failed event, which only a bucket gets.
 
-    destination: str
+    `counted` is whether the mapping publishes EventCount metrics.
+    """
+
     origin: failure.Origin
     body: dict[str, Any]
     payload: str
     now: float
+    counted: bool
+
+    @property
+    def records(self) -> int:
+        size: int = self.body["KinesisBatchInfo"]["batchSize"]
+        return size
 
 
-def deliver(message: Message) -> None:
-    """Send one message. Raises ClientError or BotoCoreError."""
-    service = message.destination.split(":")[2]
+def deliver(message: Message, destination: str) -> None:
+    """Send one message to a queue, topic or bucket. Raises ClientError or BotoCoreError."""
+    _, _, service, region, account, name = destination.split(":", 5)
     text = json.dumps(message.body)
     match service:
         case "sqs":
-            sqs = client("sqs")
-            account, name = message.destination.split(":")[4:6]
+            sqs = client("sqs", region)
             url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
             sqs.send_message(QueueUrl=url, MessageBody=text)
         case "sns":
-            client("sns").publish(TopicArn=message.destination, Message=text)
+            client("sns", region).publish(TopicArn=destination, Message=text)
         case "s3":
-            client("s3").put_object(
-                Bucket=message.destination.rpartition(":")[2],
+            client("s3", region).put_object(
+                Bucket=name,
                 Key=failure.object_key(message.origin, now=message.now, unique=str(uuid.uuid4())),
                 Body=json.dumps(message.body | {"payload": message.payload}).encode(),
             )
 
 
-def client(service: str) -> Any:
-    """A client of this local AWS."""
+def client(service: str, region: str) -> Any:
+    """A client of this local AWS; buckets' ARNs name no region."""
     current = settings.current()
+    return _client(service, region or current.region, current.endpoint)
+
+
+@cache
+def _client(service: str, region: str, endpoint: str) -> Any:
     return boto3.client(
         service,  # type: ignore[call-overload]
-        endpoint_url=current.endpoint,
-        region_name=current.region,
+        endpoint_url=endpoint,
+        region_name=region,
         aws_access_key_id=settings.ACCESS_KEY,
         aws_secret_access_key=settings.ACCESS_KEY,
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10),
@@ -74,9 +86,13 @@ def client(service: str) -> Any:
 
 @dataclass
 class Outbox:
-    """The messages of one mapping, delivered in order by a thread of its own."""
+    """The messages of one mapping, delivered in order by a thread of its own.
 
-    delivered: int = 0
+    It lives as long as the mapping: a message that waits goes to whatever destination the mapping
+    has by then, so updating, disabling and enabling lose none.
+    """
+
+    destination: str | None = None
     _messages: deque[Message] = field(default_factory=deque)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _closed: bool = False
@@ -100,13 +116,12 @@ class Outbox:
             self._thread.join(timeout)
         for message in self._messages:
             batch = message.body["KinesisBatchInfo"]
-            LOG.error("%s never took the message about %s", message.destination, json.dumps(batch))
+            LOG.error("%s never took the message about %s", self.destination, json.dumps(batch))
 
     def _run(self) -> None:
         while message := self._next():
             if self._try(message):
                 self._messages.popleft()
-                self.delivered += 1
                 continue
             with self._changed:
                 if self._closed:
@@ -119,9 +134,18 @@ class Outbox:
             return self._messages[0] if self._messages else None
 
     def _try(self, message: Message) -> bool:
+        """Whether the message needs no further try."""
+        destination = self.destination
+        if destination is None:
+            LOG.error("the destination was taken away: %s", json.dumps(message.body))
+            return True
         try:
-            deliver(message)
-        except (ClientError, BotoCoreError) as error:
-            LOG.warning("%s does not take a failed batch (%s): kept", message.destination, error)
+            deliver(message, destination)
+        except Exception as error:
+            # Whatever it is, the message must outlive it.
+            LOG.warning("%s does not take a failed batch (%s): kept", destination, error)
+            meter.undelivered(message.origin.function_arn)
             return False
+        if message.counted:
+            meter.delivered(message.origin.mapping, message.records)
         return True

@@ -144,17 +144,23 @@ class Lane:
 
     `work` holds batches already cut, the next one first; `queue` what was never in a batch, each
     record with the time it was offered: the batching window opens with the oldest of them.
+    `queued_bytes` is the size of the queue, `held_bytes` that of everything in the lane.
     """
 
     limits: Limits
     queue: deque[tuple[float, Entry]] = field(default_factory=deque)
     work: deque[Work] = field(default_factory=deque)
     flight: Work | None = None
+    queued_bytes: int = 0
+    held_bytes: int = 0
     done: list[int] = field(default_factory=list)
 
     def offer(self, now: float, entries: Sequence[Entry]) -> None:
         """Queue records that were just read, oldest first."""
         self.queue.extend((now, entry) for entry in entries)
+        size = sum(entry.size for entry in entries)
+        self.queued_bytes += size
+        self.held_bytes += size
 
     @property
     def pending(self) -> int:
@@ -251,7 +257,7 @@ class Lane:
             return True
         if len(self.queue) >= self.limits.batch_size:
             return True
-        return sum(entry.size for _, entry in self.queue) > self.limits.batch_bytes
+        return self.queued_bytes > self.limits.batch_bytes
 
     def _cut(self) -> None:
         """Move the next batch from the queue to the work: full by count or bytes, else all."""
@@ -262,6 +268,7 @@ class Lane:
             if size > self.limits.batch_bytes:
                 break
             batch.append(self.queue.popleft()[1])
+        self.queued_bytes -= sum(entry.size for entry in batch)
         self.work.append(Work(tuple(batch)))
 
     def _expired(self, now: float, work: Work) -> GiveUp | None:
@@ -288,6 +295,7 @@ class Lane:
 
     def _finish(self, entries: tuple[Entry, ...]) -> None:
         self.done.extend(entry.sequence_number for entry in entries)
+        self.held_bytes -= sum(entry.size for entry in entries)
 
 
 def position(entries: tuple[Entry, ...], first: int | None) -> int:

@@ -52,24 +52,16 @@ class Meter:
             self.flush()
         return OK if isinstance(answer, Succeeded) else PROBLEM
 
-    def dropped(self, records: int, *, delivered: bool) -> None:
-        """Count records that were given up."""
-        name = "OnFailureDestinationDeliveredEventCount" if delivered else "DroppedEventCount"
-        self.events[name] += records
+    def dropped(self, records: int) -> None:
+        """Count records that were given up and have no destination to go to."""
+        self.events["DroppedEventCount"] += records
 
     def flush(self) -> None:
         """Publish what was counted since the last time."""
         self.published = now = time.time()
         if self.age is not None:
-            name = self.function_arn.split(":function:")[1].split(":")[0]
-            metrics.put(
-                "AWS/Lambda",
-                "IteratorAge",
-                self.age * 1000,
-                "Milliseconds",
-                {"FunctionName": name},
-                now,
-            )
+            age, dimensions = self.age * 1000, of_function(self.function_arn)
+            metrics.put("AWS/Lambda", "IteratorAge", age, "Milliseconds", dimensions, now)
             self.age = None
         self.events["PolledEventCount"] += self.counts.polled
         self.events["FilteredOutEventCount"] += self.counts.filtered
@@ -79,3 +71,26 @@ class Meter:
             for name, count in self.events.items():
                 metrics.put("AWS/Lambda", name, count, "Count", dimensions, now)
         self.events.clear()
+
+
+def delivered(uuid: str, records: int) -> None:
+    """A destination took the message about so many records."""
+    metrics.put(
+        "AWS/Lambda",
+        "OnFailureDestinationDeliveredEventCount",
+        records,
+        "Count",
+        {"EventSourceMappingUUID": uuid},
+        time.time(),
+    )
+
+
+def undelivered(function_arn: str) -> None:
+    """A destination did not take a message."""
+    dimensions = of_function(function_arn)
+    metrics.put("AWS/Lambda", "DestinationDeliveryFailures", 1, "Count", dimensions, time.time())
+
+
+def of_function(arn: str) -> dict[str, str]:
+    """The dimension of a function's metrics, whatever qualifier its ARN has."""
+    return {"FunctionName": arn.split(":function:")[1].split(":")[0]}

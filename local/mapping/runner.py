@@ -76,6 +76,7 @@ class Runner:
     """
 
     job: Job
+    outbox: Outbox
     positions: dict[str, int | None]
     finished: set[str]
     result: str = "No records processed"
@@ -88,7 +89,6 @@ class Runner:
     def __post_init__(self) -> None:
         parameters = self.job.parameters
         self._filter = Filter(list(parameters.patterns))
-        self._outbox = Outbox()
         self._meter = Meter(self.job.uuid, self.job.function_arn, parameters.metrics)
         self._pool = ThreadPoolExecutor(INVOCATIONS, f"mapping-{self.job.uuid[:8]}")
         self._threads = [
@@ -100,16 +100,26 @@ class Runner:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Start nothing more, wait for invocations in flight and count their answers."""
+    def stop(self, patience: float | None = None) -> None:
+        """Start nothing more, wait for invocations in flight and count their answers.
+
+        After `patience` seconds (None: as long as they take) they are left to their end; what they
+        were given is read again by the next runner.
+        """
         self._stopping.set()
         self._wake.set()
         for thread in self._threads:
             thread.join()
-        self._pool.shutdown()
-        self._take()
+        end = None if patience is None else time.monotonic() + patience
+        while self._flights:
+            try:
+                left = None if end is None else max(0.0, end - time.monotonic())
+                self._settle(self._outcomes.get(timeout=left))
+            except Empty:
+                LOG.warning("mapping %s leaves %d invocations", self.job.uuid, self._flights)
+                break
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._remember()
-        self._outbox.close()
         self._meter.flush()
 
     def _run(self) -> None:
@@ -250,15 +260,16 @@ class Runner:
         """Give every answer that came to its machine."""
         while True:
             try:
-                outcome = self._outcomes.get_nowait()
+                self._settle(self._outcomes.get_nowait())
             except Empty:
                 return
-            self._flights -= 1
-            reader = outcome.reader
-            given_up = reader.machine.answered(time.time(), outcome.lane, outcome.answer)
-            self.result = self._meter.answered(outcome.invoke, outcome.answer)
-            if given_up:
-                self._give_up(reader, given_up, outcome.request_id)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._flights -= 1
+        given_up = outcome.reader.machine.answered(time.time(), outcome.lane, outcome.answer)
+        self.result = self._meter.answered(outcome.invoke, outcome.answer)
+        if given_up:
+            self._give_up(outcome.reader, given_up, outcome.request_id)
 
     def _give_up(self, reader: Reader, given_up: GiveUp, request_id: str) -> None:
         """Say so, and tell the destination if there is one."""
@@ -274,8 +285,8 @@ class Runner:
             given_up.condition,
             destination or "no on-failure destination, they are only on the stream now",
         )
-        self._meter.dropped(len(given_up.entries), delivered=destination is not None)
         if not destination:
+            self._meter.dropped(len(given_up.entries))
             return
         now = time.time()
         origin = failure.Origin(
@@ -288,4 +299,5 @@ class Runner:
             source=reader.source.arn,
         )
         body = failure.message(origin, given_up, request_id=request_id, now=now)
-        self._outbox.put(Message(destination, origin, body, payload.decode(), now))
+        counted = "EventCount" in self.job.parameters.metrics
+        self.outbox.put(Message(origin, body, payload.decode(), now, counted))

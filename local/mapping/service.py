@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
@@ -14,11 +14,15 @@ from local import settings
 from local.kinesis import streams
 from local.kinesis.stream import Stream
 from local.mapping import parameters
+from local.mapping.destinations import Outbox
 from local.mapping.parameters import InvalidParameter, Parameters
 from local.mapping.runner import Job, Runner
 from local.routes import AWSError
 
 USER_ACTION = "User action"
+SETTLED = ("Enabled", "Disabled")
+PATIENCE_SECONDS = 3.0
+"""How long the end of the local AWS waits for functions that are at work."""
 
 
 @dataclass(eq=False)
@@ -34,33 +38,46 @@ class Mapping:
     modified: float = field(default_factory=time.time)
     result: str = "No records processed"
     runner: Runner | None = None
+    outbox: Outbox = field(default_factory=Outbox)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self) -> None:
         """Run, or rest, as it is enabled or not."""
         with self.lock:
+            self.outbox.destination = self.job.parameters.destination
             if self.enabled:
-                self.runner = Runner(self.job, self.positions, self.finished, self.result)
+                self.runner = Runner(
+                    self.job, self.outbox, self.positions, self.finished, self.result
+                )
                 self.runner.start()
             self.state = "Enabled" if self.enabled else "Disabled"
 
-    def stop(self) -> None:
-        """Rest; the positions stay."""
+    def stop(self, patience: float | None = None) -> None:
+        """Rest; the positions stay. See `Runner.stop`."""
         with self.lock:
             if self.runner:
-                self.runner.stop()
+                self.runner.stop(patience)
                 self.result = self.runner.result
                 self.runner = None
 
-    def describe(self) -> dict[str, Any]:
-        """The mapping as the API shows it, with every default spelled out."""
-        asked = self.job.parameters
+    def end(self, patience: float | None = None) -> None:
+        """Stop for good."""
+        self.stop(patience)
+        self.outbox.close()
+
+    def describe(self, job: Job | None = None) -> dict[str, Any]:
+        """The mapping as the API shows it, with every default spelled out.
+
+        `job` is what it is being updated to.
+        """
+        job = job or self.job
+        asked = job.parameters
         shown: dict[str, Any] = {
-            "UUID": self.job.uuid,
-            "EventSourceMappingArn": f"arn:aws:lambda:{self.job.stream.region}:{settings.ACCOUNT}"
-            f":event-source-mapping:{self.job.uuid}",
-            "EventSourceArn": self.job.consumer_arn or self.job.stream.arn,
-            "FunctionArn": self.job.function_arn,
+            "UUID": job.uuid,
+            "EventSourceMappingArn": f"arn:aws:lambda:{job.stream.region}:{settings.ACCOUNT}"
+            f":event-source-mapping:{job.uuid}",
+            "EventSourceArn": job.consumer_arn or job.stream.arn,
+            "FunctionArn": job.function_arn,
             "StartingPosition": asked.starting_position,
             "BisectBatchOnFunctionError": asked.bisect,
             "FunctionResponseTypes": ["ReportBatchItemFailures"] if asked.report else [],
@@ -140,27 +157,33 @@ def listed(source_arn: str | None, function_name: str | None, region: str) -> li
 def update(identifier: str, request: dict[str, Any], region: str) -> dict[str, Any]:
     """UpdateEventSourceMapping: stop, change, go on from the positions reached. Raises AWSError."""
     mapping = find(identifier)
-    asked = checked(lambda: mapping.job.parameters.updated(request))
-    function_arn, role = mapping.job.function_arn, mapping.job.role
-    if name := request.get("FunctionName"):
-        function_arn, role = function(name, region)
-    mapping.state = "Updating"
-    if request.get("Enabled") is not None and request["Enabled"] != mapping.enabled:
-        mapping.state = "Enabling" if request["Enabled"] else "Disabling"
-    mapping.modified = time.time()
-    shown = mapping.describe()
+    with _lock:
+        if mapping.state not in SETTLED:
+            raise AWSError(
+                "ResourceInUseException",
+                f"Cannot update the event source mapping: it is in state {mapping.state}.",
+            )
+        old = mapping.job
+        asked = checked(lambda: old.parameters.updated(request))
+        name = request.get("FunctionName")
+        function_arn, role = function(name, region) if name else (old.function_arn, old.role)
+        job = replace(old, function_arn=function_arn, role=role, parameters=asked)
+        enabled = request.get("Enabled", mapping.enabled)
+        mapping.state = "Updating"
+        if enabled != mapping.enabled:
+            mapping.state = "Enabling" if enabled else "Disabling"
+        mapping.modified = time.time()
 
     def change() -> None:
         with mapping.lock:
             mapping.stop()
-            old = mapping.job
-            mapping.job = Job(old.uuid, old.stream, old.consumer_arn, function_arn, role, asked)
-            mapping.enabled = request.get("Enabled", mapping.enabled)
-            if old.uuid in _mappings:
+            mapping.job, mapping.enabled = job, enabled
+            if identifier in _mappings:
                 mapping.start()
 
+    shown = mapping.describe(job)
     threading.Thread(target=change, daemon=True).start()
-    return shown | asked.numbers
+    return shown
 
 
 def delete(identifier: str) -> dict[str, Any]:
@@ -169,14 +192,20 @@ def delete(identifier: str) -> dict[str, Any]:
     with _lock:
         _mappings.pop(identifier, None)
     mapping.state = "Deleting"
-    threading.Thread(target=mapping.stop, daemon=True).start()
+    threading.Thread(target=mapping.end, daemon=True).start()
     return mapping.describe()
 
 
 def stop() -> None:
-    """Stop every mapping; what is in flight is waited for."""
-    for mapping in list(_mappings.values()):
-        mapping.stop()
+    """Stop every mapping; what is in flight is waited for, but not for long."""
+    ending = [
+        threading.Thread(target=mapping.end, args=(PATIENCE_SECONDS,))
+        for mapping in list(_mappings.values())
+    ]
+    for thread in ending:
+        thread.start()
+    for thread in ending:
+        thread.join()
     _mappings.clear()
 
 
@@ -215,13 +244,18 @@ def source(arn: str) -> tuple[Stream, str | None]:
 
 
 def function(name: str, region: str) -> tuple[str, str]:
-    """The ARN and the role of a function given by name, partial ARN or ARN. Raises AWSError."""
+    """The ARN, with the qualifier asked for, and the role of a function. Raises AWSError.
+
+    `name` is a name, a partial ARN or an ARN, any of them with a version or an alias: an alias is
+    followed at each invocation.
+    """
     backend: Any = lambda_backends[settings.ACCOUNT][region]
+    qualified = name.split(":function:")[-1]
     try:
-        found = backend.get_function(name.split(":function:")[-1])
+        found = backend.get_function(*qualified.split(":", 1))
     except Exception as error:
         raise AWSError("ResourceNotFoundException", f"Function not found: {name}", 404) from error
-    return found.function_arn, found.role
+    return f"arn:aws:lambda:{region}:{settings.ACCOUNT}:function:{qualified}", found.role
 
 
 def checked(make: Any) -> Parameters:

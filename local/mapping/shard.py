@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 READ_AHEAD = 2
-"""Batches that may be read per lane beyond the one in flight: bounds memory."""
+"""Batches that may be read per lane beyond the one in flight, by count and by bytes."""
 
 WINDOWED_LANES = 1
 """A tumbling window's state is the shard's, so the parallelization factor is not applied. [open]"""
@@ -111,8 +111,11 @@ class Shard:
 
     @property
     def room(self) -> int:
-        """How many records may be read now."""
-        most = self.limits.batch_size * len(self.lanes) * (1 + READ_AHEAD)
+        """How many records may be read now; none while as many bytes as are allowed wait."""
+        batches = len(self.lanes) * (1 + READ_AHEAD)
+        if sum(lane.held_bytes for lane in self.lanes) >= batches * self.limits.batch_bytes:
+            return 0
+        most = batches * self.limits.batch_size
         return max(0, most - sum(lane.pending for lane in self.lanes))
 
     @property

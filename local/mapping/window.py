@@ -76,6 +76,10 @@ class WindowedLane:
         return sum(pane.lane.pending for pane in self.panes)
 
     @property
+    def held_bytes(self) -> int:
+        return sum(pane.lane.held_bytes for pane in self.panes)
+
+    @property
     def idle(self) -> bool:
         return not self.panes
 

@@ -38,6 +38,8 @@ FIGURES = (
     Figure("mapping", "records_per_second", "event source mapping, records/s", 20_000, most=False),
     Figure("delivery", "engine_per_second", "delivery, records/s", 40_000, most=False),
     Figure("delivery", "conversion_ratio", "conversion / pyarrow's JSON to Parquet", 2),
+    Figure("athena", "overhead_ms", "a query in SQL, more than plain DuckDB, ms", 50),
+    Figure("athena", "day_share", "bytes billed for one day / that day's objects'", 1.05),
     Figure("compaction", "objects_a_day_after", "300 objects a day, after compaction", 2),
     Figure(
         "compaction", "aircraft_speedup", "query of one aircraft, x times as fast", 5, most=False

@@ -5,12 +5,12 @@ from before the import to after it; the transform's includes its first use of th
 of the event type, which it needs before it can answer.
 """
 
-import argparse
-import json
 import os
 import subprocess
 import sys
 from statistics import median
+
+from tests.benchmarks.reporting import report
 
 TURNS = 15
 CLOCK = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
@@ -39,19 +39,7 @@ def seconds(statement: str) -> float:
     return float(done.stdout)
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
-    figures = measure()
-    if parser.parse_args().json:
-        print(json.dumps(figures))
-    else:
-        print(
-            "cold start: {transform_ms:.0f} ms, boto3 {boto3_ms:.0f} ms: "
-            "{ratio:.2f} times boto3".format(**figures)
-        )
-
+TOLD = "cold start: {transform_ms:.0f} ms, boto3 {boto3_ms:.0f} ms: {ratio:.2f} times boto3"
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)

@@ -6,7 +6,6 @@ writer on the same bytes and columns. Engine: the same rows through partitions, 
 and S3. Whole: from the Kinesis stream through a transform function that echoes them.
 """
 
-import argparse
 import io
 import json
 import resource
@@ -38,6 +37,7 @@ from local.delivery.typed import Layout, Options
 from local.kinesis import streams
 from local.kinesis.stream import Entry
 from local.server import LocalAWS
+from tests.benchmarks.reporting import report
 
 TURNS = 5
 CONVERTED = 100_000
@@ -289,24 +289,14 @@ def measure() -> dict[str, float]:
     return figures
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
-    asked = parser.parse_args()
-    figures = measure()
-    if asked.json:
-        print(json.dumps(figures))
-        return
-    print(
-        "conversion: {converted_per_second:,.0f} records/s, {conversion_ratio:.2f} times Arrow's "
-        "own reader and writer\n"
-        "delivery: {engine_per_second:,.0f} records/s through partitions, conversion and S3 "
-        "(+{engine_mb:.0f} MB)\n"
-        "delivery: {whole_per_second:,.0f} records/s from the stream through a function "
-        "(+{whole_mb:.0f} MB)".format(**figures)
-    )
-
+TOLD = (
+    "conversion: {converted_per_second:,.0f} records/s, {conversion_ratio:.2f} times Arrow's own "
+    "reader and writer\n"
+    "delivery: {engine_per_second:,.0f} records/s through partitions, conversion and S3 "
+    "(+{engine_mb:.0f} MB)\n"
+    "delivery: {whole_per_second:,.0f} records/s from the stream through a function "
+    "(+{whole_mb:.0f} MB)"
+)
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)

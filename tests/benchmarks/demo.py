@@ -4,8 +4,6 @@
 every process under it, and takes the replay rate from what it prints.
 """
 
-import argparse
-import json
 import re
 import subprocess
 import threading
@@ -13,6 +11,8 @@ import time
 from pathlib import Path
 
 import psutil
+
+from tests.benchmarks.reporting import report
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLE_SECONDS = 0.25
@@ -62,20 +62,10 @@ class Peak(threading.Thread):
             self.bytes = max(self.bytes, total)
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
-    asked = parser.parse_args()
-    figures = measure()
-    if asked.json:
-        print(json.dumps(figures))
-    else:
-        print(
-            "demo: {seconds:.0f} s in all, {peak_mib:,.0f} MiB at the most, replay at "
-            "{replay_events_per_second:,.0f} events/s".format(**figures)
-        )
-
+TOLD = (
+    "demo: {seconds:.0f} s in all, {peak_mib:,.0f} MiB at the most, replay at "
+    "{replay_events_per_second:,.0f} events/s"
+)
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)

@@ -5,7 +5,6 @@ for some seconds, on an enhanced fan-out consumer and on a standard one beside i
 arrival to the first line of the function. Throughput: an empty function, BatchSize 1,000.
 """
 
-import argparse
 import io
 import json
 import tempfile
@@ -17,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from local.server import LocalAWS
+from tests.benchmarks.reporting import report
 
 RATE = 500
 SECONDS = 8
@@ -144,21 +144,11 @@ def mapping(aws: LocalAWS, name: str, source: str, **parameters: Any) -> str:
     return found
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
-    asked = parser.parse_args()
-    figures = measure()
-    if asked.json:
-        print(json.dumps(figures))
-    else:
-        print(
-            "mapping: put to processed {fan_out_ms:.1f} ms on an enhanced fan-out consumer, "
-            "{standard_ms:.1f} ms on a standard one; {records_per_second:,.0f} records/s with an "
-            "empty function".format(**figures)
-        )
-
+TOLD = (
+    "mapping: put to processed {fan_out_ms:.1f} ms on an enhanced fan-out consumer, "
+    "{standard_ms:.1f} ms on a standard one; {records_per_second:,.0f} records/s with an empty "
+    "function"
+)
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)

@@ -4,10 +4,8 @@
 delivery stream's buffering hint at a time, in turns; the ratio is the median of the turns' ratios.
 """
 
-import argparse
 import contextlib
 import io
-import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -21,6 +19,7 @@ import msgspec
 from events.flight import source
 from events.flight.event import Flight
 from functions.delivery_transform.settings import BUFFER_MEGABYTES, Settings
+from tests.benchmarks.reporting import report
 from tests.functions.firehose import request
 
 TURNS = 25
@@ -79,19 +78,10 @@ def seconds(work: Callable[[], None]) -> float:
     return perf_counter() - start
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
-    figures = measure()
-    if parser.parse_args().json:
-        print(json.dumps(figures))
-    else:
-        print(
-            "transform: {handler_us:.2f} µs per record, floor {floor_us:.2f} µs: "
-            "{ratio:.2f} times the floor ({records} records)".format(**figures)
-        )
-
+TOLD = (
+    "transform: {handler_us:.2f} µs per record, floor {floor_us:.2f} µs: {ratio:.2f} times the "
+    "floor ({records} records)"
+)
 
 if __name__ == "__main__":
-    main()
+    report(measure, TOLD, __doc__)

@@ -92,10 +92,12 @@ def outputs(event_type: str) -> dict[str, str]:
     }
 
 
-def create_stack(aws: AWS, stage: str, values: dict[str, str]) -> None:
+def create_stack(
+    aws: AWS, stage: str, values: dict[str, str], environment: str = ENVIRONMENT
+) -> None:
     """A stack with these outputs; what is behind them is made by the tests through the APIs."""
     cloudformation = aws.client("cloudformation")
-    name = f"{ENVIRONMENT}-{stage.replace('_', '-')}"
+    name = f"{environment}-{stage.replace('_', '-')}"
     template: dict[str, Any] = {
         "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
         "Outputs": {key: {"Value": value} for key, value in values.items()},
@@ -104,7 +106,7 @@ def create_stack(aws: AWS, stage: str, values: dict[str, str]) -> None:
         StackName=name,
         TemplateBody=json.dumps(template),
         Tags=[
-            {"Key": "headrace:environment", "Value": ENVIRONMENT},
+            {"Key": "headrace:environment", "Value": environment},
             {"Key": "headrace:stage", "Value": stage},
         ],
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.commands.status import readable_age
-from tests.cli.conftest import INGESTED, Headrace, Place
+from tests.cli.conftest import Headrace, Place, create_stack, outputs
 
 
 def put(place: Place, namespace: str, name: str, dimension: str, value: str, *counts: int) -> None:
@@ -42,15 +42,28 @@ def metrics(place: Place) -> None:
     )
     put(place, "Headrace", "Rejected", "EventType", "device_telemetry", *([0] * 30), 3)
     put(place, "Headrace", "Rejected", "EventType", "unrelated", 99)
+    put(
+        place,
+        "AWS/Firehose",
+        "DeliveryToS3.Records",
+        delivery,
+        "clitest-flight-delivery",
+        *([0] * 30),
+        7,
+        *([0] * 30),
+        0,
+    )
 
 
 def test_every_number_comes_from_its_own_metric(headrace: Headrace) -> None:
     done = headrace("status", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     telemetry, flight = json.loads(done.stdout)
-    age = flight.pop("age_seconds")
     now = datetime.now(UTC)
-    assert abs((now - INGESTED.replace(tzinfo=UTC)).total_seconds() - age) < 60
+    newest = datetime.fromisoformat(telemetry.pop("newest_delivered"))
+    assert newest.second == newest.microsecond == 0
+    assert 0 <= (now - newest).total_seconds() - telemetry.pop("age_seconds") < 60
+    assert now - newest < timedelta(minutes=3)
     since = datetime.fromisoformat(telemetry.pop("since"))
     assert timedelta(days=14) <= now - since <= timedelta(days=14, hours=1, minutes=1)
     assert telemetry == {
@@ -62,11 +75,14 @@ def test_every_number_comes_from_its_own_metric(headrace: Headrace) -> None:
         "records_in": 1234,
         "delivered": 1200,
         "rejected": 3,
-        "newest_delivered": None,
-        "age_seconds": None,
+        "outstanding": 31,
     }
-    assert flight["newest_delivered"] == "2026-01-02T03:04:05.678000Z"
     assert flight["stream"] == "clitest-flight"
+    hour = (now - timedelta(hours=30)).replace(second=0, microsecond=0)
+    assert abs(datetime.fromisoformat(flight["newest_delivered"]) - hour) <= timedelta(minutes=1)
+    # Of an aggregated record, which comes in as one, or from before the days that count.
+    counts = [flight[name] for name in ("records_in", "delivered", "rejected", "outstanding")]
+    assert counts == [0, 7, 0, 0]
 
 
 def test_the_days_that_count_can_be_chosen(headrace: Headrace) -> None:
@@ -78,14 +94,38 @@ def test_the_table_fits_80_columns(headrace: Headrace) -> None:
     done = headrace("status")
     assert done.returncode == 0
     head, telemetry, stream, flight, other = done.stdout.splitlines()
-    assert head.split() == ["type", "shards", "in", "delivered", "rejected", "newest"]
-    counts = ["2", "provisioned", "1,234", "1,200", "3", "-"]
-    assert telemetry.split() == ["device_telemetry", *counts]
+    assert head.split() == ["type", "shards", "in", "delivered", "rejected", "open", "newest"]
+    counts = ["2", "provisioned", "1,234", "1,200", "3", "31"]
+    assert telemetry.split()[:-3] == ["device_telemetry", *counts]
     assert flight.split()[:3] == ["flight", "2", "provisioned"]
-    assert flight.split()[-2:] == ["d", "ago"]
+    assert flight.split()[-3:] == ["1", "d", "ago"]
     assert (stream, other) == ("  clitest-device-telemetry", "  clitest-flight")
     assert max(map(len, (head, telemetry, flight))) <= 80
     assert done.stderr.startswith("Records since 2")
+
+
+def test_a_stack_that_is_deployed_by_half_is_told_beside_the_others(
+    place: Place, headrace: Headrace
+) -> None:
+    """`delay_alert` has no outputs yet; the stream of `device_telemetry` is gone."""
+    stacks = {
+        "delay_alert": {},
+        "device_telemetry": outputs("device_telemetry") | {"StreamName": "clitest-gone"},
+        "flight": outputs("flight"),
+    }
+    for stage, values in stacks.items():
+        create_stack(place.aws, stage, values, environment="clihalf")
+    rows = json.loads(headrace("status", "--json", "--env", "clihalf").stdout)
+    alert, telemetry, flight = rows
+    assert sorted(alert) == sorted(telemetry) == ["event_type", "problem"]
+    assert alert["problem"].startswith("Stack clihalf-delay-alert (CREATE_COMPLETE) lacks outputs")
+    assert telemetry["problem"].startswith("Stream clitest-gone does not exist: deploy")
+    assert (flight["event_type"], flight["delivered"]) == ("flight", 7)
+    done = headrace("status", "--env", "clihalf")
+    assert done.returncode == 0
+    _, first, why, *_ = done.stdout.splitlines()
+    assert first.split()[:3] == ["delay_alert", "not", "ready"]
+    assert why.startswith("  Stack clihalf-delay-alert")
 
 
 def test_an_environment_that_is_not_deployed_is_one_sentence(headrace: Headrace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -94,6 +95,23 @@ def test_a_cancelled_flight_is_an_alert_whatever_the_limit_even_without_an_aircr
     assert found == cancelled(1806, tail_number=None)
 
 
+def test_a_flight_that_left_is_late_by_its_times_when_it_reports_no_delay() -> None:
+    """The contract does not make a delay of a departure."""
+
+    def left(minutes: int) -> Flight:
+        return msgspec.structs.replace(flight(1806, delay=minutes), departure_delay=None)
+
+    assert alert(left(60), CAUSE, late_minutes=60) is None
+    assert alert(left(-30), CAUSE, late_minutes=0) is None
+    assert alert(left(61), CAUSE, late_minutes=60) == late(1806, 61)
+    assert alert(left(20_000), CAUSE, late_minutes=60) == late(1806, 14_400)
+
+
+def test_a_flight_that_never_left_is_cancelled_whatever_delay_it_reports() -> None:
+    grounded = msgspec.structs.replace(flight(1806, delay=5), departure=None)
+    assert alert(grounded, CAUSE, late_minutes=60) == cancelled(1806)
+
+
 names = st.text(st.characters(codec="utf-8"), min_size=1)
 codes = st.text("ABCXYZ", min_size=3, max_size=3)
 arrivals = st.floats(1_400_000_000, 4_000_000_000)
@@ -109,6 +127,7 @@ arrivals = st.floats(1_400_000_000, 4_000_000_000)
         origin=codes,
         destination=codes,
         scheduled_departure=st.integers(0, 500_000).map(lambda n: DEPARTURE + timedelta(minutes=n)),
+        departure=st.none() | st.datetimes(timezones=st.just(UTC)),
         departure_delay=st.none() | st.integers(-1440, 14400),
         scheduled_arrival=st.just(DEPARTURE),
         distance=st.integers(1, 12500),
@@ -124,7 +143,13 @@ def test_whatever_is_a_right_flight_makes_a_right_alert_or_none(
     arrival = cause.arrival
     right = Decoder(Flight).decode(msgspec.json.encode(found), arrival)
     made = alert(right, cause, late_minutes=late_minutes)
-    is_late = found.departure_delay is None or found.departure_delay > late_minutes
+    if found.departure is None:
+        is_late = True
+    elif found.departure_delay is not None:
+        is_late = found.departure_delay > late_minutes
+    else:
+        minutes = (found.departure - found.scheduled_departure).total_seconds() / 60
+        is_late = late_minutes < min(math.floor(minutes), 14_400)
     assert (made is not None) is is_late
     if made is not None:
         assert Decoder(DelayAlert).decode(msgspec.json.encode(made), arrival) == made

@@ -213,7 +213,7 @@ def test_with_its_buffering_hint_the_largest_answer_is_within_the_limit(name: st
     """
     own = [sample for sample in samples("valid") if sample.type_name == name]
     smallest = min((sample.data for sample in own), key=len)
-    hint = BUFFER_MEGABYTES * 2**20
+    hint = int(BUFFER_MEGABYTES * 2**20)
     transform = Transform(registry.get(name), answer_limit=2**62)
     answers, rejections = transform(request(*[smallest] * (hint // len(smallest))), NOW)
     assert rejections == []

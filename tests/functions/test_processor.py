@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+import pytest
+from botocore.exceptions import ClientError
 from msgspec import Meta
 
 from events.contract import Contract, Event, OnDemand
@@ -168,6 +170,36 @@ def test_an_error_of_the_call_is_tried_again() -> None:
     client = Kinesis(ConnectionError("reset"))
     assert emitter(client)([reading("a")]) is None
     assert client.calls == [["a"], ["a"]]
+
+
+def refusal(code: str, status: int) -> ClientError:
+    """An answer of Kinesis to the call as a whole."""
+    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "PutRecords")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ProvisionedThroughputExceededException", 400),
+        ("KMSThrottlingException", 400),
+        ("InternalFailure", 500),
+    ],
+)
+def test_a_call_that_kinesis_could_not_take_now_is_tried_again(code: str, status: int) -> None:
+    client = Kinesis(refusal(code, status))
+    assert emitter(client)([reading("a")]) is None
+    assert client.calls == [["a"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    "code", ["ResourceNotFoundException", "AccessDeniedException", "KMSAccessDeniedException"]
+)
+def test_a_call_that_kinesis_refuses_is_left_to_the_event_source_mapping(code: str) -> None:
+    error = refusal(code, 400)
+    client = Kinesis(error)
+    assert emitter(client)([reading("a"), reading("b")]) == (0, error)
+    assert client.calls == [["a", "b"]]
 
 
 def test_the_first_event_that_was_never_put_is_named() -> None:

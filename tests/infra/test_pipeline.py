@@ -7,6 +7,7 @@ from events import registry
 from events.columns import glue_columns
 from events.contract import OnDemand
 from events.presence import required
+from functions.delivery_transform.settings import BUFFER_MEGABYTES
 from infra.environments import named
 from tests.infra.assembly import Assembly, synthesize
 
@@ -173,7 +174,8 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
             "transform": {
                 "LambdaArn": {"Fn::GetAtt": [ids["AWS::Lambda::Function"], "Arn"]},
                 "BufferIntervalInSeconds": "15",
-                "BufferSizeInMBs": "0.5",
+                "BufferSizeInMBs": str(BUFFER_MEGABYTES),
+                "NumberOfRetries": "300",
             },
             "table": {"Ref": tables[f"{name}_delivered"]},
             "hints": {

@@ -213,17 +213,19 @@ def test_an_age_is_watched_at_a_quarter_of_the_retention_or_where_it_can_still_b
     assert thresholds["ApproximateAgeOfOldestMessage"] == oldest.total_seconds()
 
 
-def test_by_configuration_a_processor_shares_the_stream_s_throughput_instead() -> None:
-    class Sharing(Settings):
-        consumption = Consumption(
-            fan_out=False,
-            batch_size=1_000,
-            window=timedelta(seconds=5),
-            factor=4,
-            retries=0,
-            age=timedelta(hours=1),
-        )
+class Sharing(Settings):
+    consumption = Consumption(
+        fan_out=False,
+        batch_size=1_000,
+        window=timedelta(seconds=5),
+        factor=4,
+        retries=0,
+        age=timedelta(hours=1),
+    )
 
+
+def deployment(settings: type[Settings] | None) -> dict[str, cdk.Stack]:
+    """The lake, the event types of the delay alerts and, with settings, the processor."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app, environment = cdk.App(context=context), named("dev")
     lake = Lake(app, environment=environment)
@@ -231,16 +233,43 @@ def test_by_configuration_a_processor_shares_the_stream_s_throughput_instead() -
         name: EventType(app, environment=environment, lake=lake, name=name, kind=registry.get(name))
         for name in (Settings.reads, Settings.emits)
     }
-    processor = Processor(
-        app,
-        environment=environment,
-        lake=lake,
-        source=types[Settings.reads],
-        derived=types[Settings.emits],
-        name="delay_alerts",
-        settings=Sharing,
-    )
-    template = Template.from_stack(processor).to_json()
+    stacks: dict[str, cdk.Stack] = {"lake": lake, **types}
+    if settings:
+        stacks["processor"] = Processor(
+            app,
+            environment=environment,
+            lake=lake,
+            source=types[Settings.reads],
+            derived=types[Settings.emits],
+            name="delay_alerts",
+            settings=settings,
+        )
+    return stacks
+
+
+def exports(stacks: dict[str, cdk.Stack]) -> dict[str, dict[str, Any]]:
+    """What each stack exports, by the name that others import it under."""
+    templates = {name: Template.from_stack(stack).to_json() for name, stack in stacks.items()}
+    return {
+        name: {
+            output["Export"]["Name"]: output["Value"]
+            for output in template["Outputs"].values()
+            if "Export" in output
+        }
+        for name, template in templates.items()
+        if name != "processor"
+    }
+
+
+def test_a_processor_comes_changes_and_goes_without_a_change_to_what_others_export() -> None:
+    """CloudFormation refuses to remove an export while the stack that imports it still stands."""
+    without = exports(deployment(None))
+    assert without == exports(deployment(Settings)) == exports(deployment(Sharing))
+    assert min(map(len, without.values())) >= 2
+
+
+def test_by_configuration_a_processor_shares_the_stream_s_throughput_instead() -> None:
+    template = Template.from_stack(deployment(Sharing)["processor"]).to_json()
     resources: dict[str, list[dict[str, Any]]] = {}
     for resource in template["Resources"].values():
         resources.setdefault(resource["Type"], []).append(resource["Properties"])

@@ -13,6 +13,10 @@ from local.athena.paging import limit, page
 from local.athena.state import Prepared, Region
 
 PAGE = 1000
+WINDOW = 1 << 20
+"""Bytes of a result file that are looked at for a page; more if its rows are longer."""
+LONGEST = 262_144
+"""Bytes of a query, as in Athena."""
 _running: list[Executions] = []
 
 
@@ -57,6 +61,8 @@ def _given(wanted: dict[str, Any]) -> tuple[object, ...]:
 
 def _request(region: Region, wanted: dict[str, Any]) -> Request:
     sql = wanted.get("QueryString") or ""
+    if len(sql.encode()) > LONGEST:
+        raise InvalidRequest(f"queryString must be at most {LONGEST} bytes long")
     group = region.workgroup(wanted.get("WorkGroup"))
     if group.state == "DISABLED":
         raise InvalidRequest(f"WorkGroup {group.name} is disabled.")
@@ -182,20 +188,29 @@ def _datum(cell: str | None) -> dict[str, str]:
 
 def _rows(
     execution: Execution, token: str | None, size: int
-) -> tuple[list[list[str | None]], str | None]:
+) -> tuple[list[results.Row], str | None]:
     """A page of the result file, whose first row is the header unless it is text."""
     bucket, key = address(execution.output)
-    data = Store(execution.account).get(bucket, key)
-    if data is None:
+    found = Store(execution.account).get(bucket, key)
+    if found is None:
         raise InvalidRequest(f"Could not find results for query {execution.id}: {execution.output}")
     try:
         start = int(base64.b64decode(token, validate=True)) if token else 0
     except ValueError as error:
         raise InvalidRequest(f"Invalid NextToken: {token}") from error
     read = results.csv_rows if execution.output.endswith(".csv") else results.text_rows
-    rows, end = read(data, start, size)
-    following = base64.b64encode(str(end).encode()).decode() if end < len(data) else None
-    return rows, following
+    window = WINDOW
+    while True:
+        data = found.part(start, window)
+        whole = start + len(data) >= found.size
+        rows, taken = read(data, size, whole=whole)
+        if whole or len(rows) == size:
+            break
+        window *= 4
+    following = start + taken
+    if following >= found.size:
+        return rows, None
+    return rows, base64.b64encode(str(following).encode()).decode()
 
 
 def runtime(region: Region, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -21,17 +21,22 @@ from local.athena.catalog.projection import (
 )
 from local.athena.catalog.tables import Glue, GlueTable
 from local.athena.errors import QueryFailed
-from local.athena.lake.objects import Object, Store, address
+from local.athena.lake.objects import Entry, Object, Store, address, objects
 
 NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition: the text of each partition column, and its objects."""
+    """One partition: the text of each partition column, and what lies in it."""
 
     values: tuple[str, ...]
-    objects: list[Object]
+    bucket: str
+    entries: list[Entry]
+
+    @property
+    def objects(self) -> list[Object]:
+        return objects(self.bucket, self.entries)
 
 
 def partitions(
@@ -44,8 +49,7 @@ def partitions(
     if not table.location and not table.keys:
         raise QueryFailed("HIVE_INVALID_METADATA", f"Table {table.name} has no location")
     if not table.keys:
-        bucket, prefix = address(table.location)
-        return [Partition((), store.listing(bucket, folder(prefix)))]
+        return [_everything(store, (), table.location)]
     if table.properties.get("projection.enabled", "false").lower() == "true":
         return _projected(store, table, now, pinned)
     return _registered(glue, store, table)
@@ -56,15 +60,19 @@ def folder(prefix: str) -> str:
     return prefix if not prefix or prefix.endswith("/") else prefix + "/"
 
 
+def _everything(store: Store, values: tuple[str, ...], location: str) -> Partition:
+    """All that lies in one place."""
+    bucket, prefix = address(location)
+    folders = store.folders(bucket, folder(prefix)).values()
+    return Partition(values, bucket, [entry for entries in folders for entry in entries])
+
+
 def _registered(glue: Glue, store: Store, table: GlueTable) -> list[Partition]:
-    result = []
-    for values, location in glue.partitions(table.database, table.name):
-        place = location or default_location(table, values)
-        bucket, prefix = address(place)
-        objects = store.listing(bucket, folder(prefix))
-        if objects:
-            result.append(Partition(tuple(values), objects))
-    return result
+    found = [
+        _everything(store, tuple(values), location or default_location(table, values))
+        for values, location in glue.partitions(table.database, table.name)
+    ]
+    return [partition for partition in found if partition.entries]
 
 
 def default_location(table: GlueTable, values: Iterable[str]) -> str:
@@ -84,16 +92,12 @@ def _projected(store: Store, table: GlueTable, now: datetime, pinned: set[str]) 
                 "must be present."
             )
             raise QueryFailed("CONSTRAINT_VIOLATION", message)
-    folders: dict[str, tuple[str, ...] | None] = {}
-    found: dict[tuple[str, ...], list[Object]] = {}
-    for item in store.listing(where.bucket, where.prefix):
-        place = item.key[: item.key.rfind("/") + 1]
-        if place not in folders:
-            folders[place] = _values(columns, where, place, now)
-        values = folders[place]
+    found: dict[tuple[str, ...], list[Entry]] = {}
+    for place, entries in store.folders(where.bucket, where.prefix).items():
+        values = _values(columns, where, place, now)
         if values is not None:
-            found.setdefault(values, []).append(item)
-    return [Partition(values, objects) for values, objects in found.items()]
+            found.setdefault(values, []).extend(entries)
+    return [Partition(values, where.bucket, entries) for values, entries in found.items()]
 
 
 def projected(table: GlueTable) -> tuple[dict[str, Projected], Template]:

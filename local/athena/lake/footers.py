@@ -9,17 +9,17 @@ import pyarrow.parquet as pq
 
 from local.athena.errors import QueryFailed
 
+Schema = tuple[tuple[str, str], ...]
+"""The columns of a file: name in lower case and Arrow type, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """`columns` are (name, Arrow type) in lower case and in order; `sizes` are the compressed
-    bytes of each column's chunks, which is what Athena bills for reading it."""
+    """`sizes` are the compressed bytes of each column's chunks, which is what Athena bills for
+    reading it."""
 
-    columns: tuple[tuple[str, str], ...]
+    columns: Schema
     sizes: dict[str, int]
-
-    def scanned(self, used: set[str]) -> int:
-        return sum(self.sizes.get(name, 0) for name in used)
 
 
 def footer(body: bytes, where: str) -> Footer:
@@ -41,9 +41,9 @@ def footer(body: bytes, where: str) -> Footer:
     return Footer(_shared(columns), sizes)
 
 
-_known: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+_known: dict[Schema, Schema] = {}
 
 
-def _shared(columns: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def _shared(columns: Schema) -> Schema:
     """Equal schemas as one object: thousands of files have the same."""
     return _known.setdefault(columns, columns)

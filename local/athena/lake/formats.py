@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 
 from local.athena.errors import QueryFailed
 from local.athena.lake.arrow import arrow
+from local.athena.lake.cache import Convert
 from local.athena.lake.values import scalar, value
 from local.athena.sql.relations import Field
-
-Convert = Callable[[bytes, str], bytes]
 
 SERDES = {
     "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe": "parquet",

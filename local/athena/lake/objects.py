@@ -38,6 +38,12 @@ class Object:
             f"Error opening Hive split s3://{self.bucket}/{self.key}: the object was deleted",
         )
 
+    def part(self, start: int, length: int) -> bytes:
+        """Some of its bytes; fewer at the end. The whole object is not copied for a page of it."""
+        with self.source.lock:
+            self.source._value_buffer.seek(start)
+            return bytes(self.source._value_buffer.read(length))
+
 
 def address(location: str) -> tuple[str, str]:
     """s3://bucket/key as bucket and key."""
@@ -48,6 +54,20 @@ def address(location: str) -> tuple[str, str]:
 def hidden(key: str) -> bool:
     """Whether Hive does not see an object of this name."""
     return key.rpartition("/")[2][:1] in ("", "_", ".")
+
+
+Entry = tuple[str, list[Any]]
+"""A key and moto's versions of it, the last of which is the object."""
+
+
+def objects(bucket: str, entries: list[Entry]) -> list[Object]:
+    """The objects that Hive sees: not those that are empty, deleted or hidden by their name."""
+    latest = [(key, versions[-1]) for key, versions in entries if versions]
+    return [
+        Object(bucket, key, source.contentsize, source)
+        for key, source in latest
+        if getattr(source, "contentsize", 0) and not hidden(key)
+    ]
 
 
 class Store:
@@ -63,28 +83,29 @@ class Store:
             return False
         return True
 
-    def listing(self, bucket: str, prefix: str) -> list[Object]:
-        """What is under a prefix at this moment: everything that was put whole, nothing else.
-
-        Empty objects and what Hive hides (names that start with `_` or `.`) are left out.
-        """
+    def folders(self, bucket: str, prefix: str) -> dict[str, list[Entry]]:
+        """What is under a prefix at this moment, by folder: everything that was put whole."""
         try:
             keys = self._backend.get_bucket(bucket).keys
         except MissingBucket as error:
             message = f"The specified bucket does not exist (Bucket: {bucket})"
             raise QueryFailed("HIVE_FILESYSTEM_ERROR", message) from error
+        found: dict[str, list[Entry]] = {}
         # One C call over moto's own mapping: no other thread can change it in between.
-        versions = list(dict.items(keys))
-        found = ((key, known[-1]) for key, known in versions if known and key.startswith(prefix))
-        return [
-            Object(bucket, key, latest.contentsize, latest)
-            for key, latest in found
-            if getattr(latest, "contentsize", 0) and not hidden(key)
-        ]
+        for entry in list(dict.items(keys)):
+            key = entry[0]
+            if key.startswith(prefix):
+                found.setdefault(key[: key.rfind("/") + 1], []).append(entry)
+        return found
+
+    def listing(self, bucket: str, prefix: str) -> list[Object]:
+        """The objects under a prefix."""
+        folders = self.folders(bucket, prefix).values()
+        return [item for entries in folders for item in objects(bucket, entries)]
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         self._backend.put_object(bucket, key, body)
 
-    def get(self, bucket: str, key: str) -> bytes | None:
+    def get(self, bucket: str, key: str) -> Object | None:
         found = self._backend.get_object(bucket, key)
-        return None if found is None else Object(bucket, key, found.contentsize, found).read()
+        return None if found is None else Object(bucket, key, found.contentsize, found)

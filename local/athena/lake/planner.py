@@ -12,13 +12,12 @@ import duckdb
 from local.athena.catalog.partitions import NULL, Partition, partitions
 from local.athena.catalog.tables import Glue, GlueTable
 from local.athena.errors import QueryFailed
-from local.athena.lake.cache import Cache, Cached
+from local.athena.lake.cache import Cache, Folder, folder_of, merged
+from local.athena.lake.footers import Schema
 from local.athena.lake.formats import converter
 from local.athena.lake.objects import Store
-from local.athena.sql.relations import Field, Scan
-from local.athena.sql.types import Type, quote, text
-
-Schema = tuple[tuple[str, str], ...]
+from local.athena.sql.relations import PATH, Field, Scan
+from local.athena.sql.types import VARCHAR, Type, quote, text
 
 # How a file's Arrow type must begin to be read as a column of some type.
 READABLE = {
@@ -45,7 +44,7 @@ class Plan:
 
     scans: str = ""
     parameters: list[list[str]] = field(default_factory=list)
-    files: list[Cached] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
     scanned: int = 0
 
 
@@ -70,19 +69,26 @@ class Planner:
         found = partitions(self.glue, self.store, table, self.now, scan.pinned)
         kept = self._matching(table, scan, found)
         variant, convert = converter(table.format, table.fields, table.serde_properties)
-        groups: dict[Schema, list[str]] = {}
-        for partition in kept:
-            folder = dict(zip(table.keys, partition.values, strict=True))
-            for item in partition.objects:
-                cached = self.cache.file(item, folder, variant, convert)
-                groups.setdefault(cached.footer.columns, []).append(cached.path)
-                plan.files.append(cached)
-                if convert is None:
-                    plan.scanned += cached.footer.scanned(scan.used)
-                elif scan.used or table.format != "orc":
-                    plan.scanned += cached.size
-        branches = [self._branch(plan, table, schema, files) for schema, files in groups.items()]
-        return " UNION ALL ".join(branches) or _nothing(table.fields)
+        name = f"{table.database}.{table.name}"
+        folders = [
+            self.cache.folder(
+                name,
+                folder_of(zip(table.keys, partition.values, strict=True)),
+                partition.bucket,
+                partition.entries,
+                variant,
+                convert,
+            )
+            for partition in kept
+        ]
+        plan.folders += folders
+        plan.scanned += sum(_billed(folder, scan.used, table.format) for folder in folders)
+        places = {f.path: f.where for folder in folders for f in folder.files}
+        branches = [
+            self._branch(plan, table, schema, files, places if PATH in scan.used else {})
+            for schema, files in merged(folders).items()
+        ]
+        return " UNION ALL ".join(branches) or _nothing([*table.fields, Field(PATH, VARCHAR)])
 
     def _matching(self, table: GlueTable, scan: Scan, found: list[Partition]) -> list[Partition]:
         """The partitions that fulfil every condition, judged by DuckDB itself; a condition
@@ -120,19 +126,38 @@ class Planner:
         ).fetchall()
         return [condition for condition, ok in zip(guarded, passed, strict=True) if not ok]
 
-    def _branch(self, plan: Plan, table: GlueTable, schema: Schema, files: list[str]) -> str:
-        """The scan of files that have the same columns."""
+    def _branch(
+        self,
+        plan: Plan,
+        table: GlueTable,
+        schema: Schema,
+        files: list[str],
+        places: dict[str, str],
+    ) -> str:
+        """The scan of files that have the same columns; with `places` it says of each row
+        where it is from."""
         plan.parameters.append(files)
+        files_are, options = f"${len(plan.parameters)}", ["hive_partitioning = false"]
         present = dict(schema)
-        columns = ", ".join(_column(table, known, present) for known in table.fields)
-        kinds = ", ".join(
-            f"{text(known.name)}: {known.type.duckdb}" for known in table.fields if known.partition
-        )
-        hive = f", hive_partitioning = true, hive_types = {{{kinds}}}" if kinds else ""
-        return f"SELECT {columns} FROM read_parquet(${len(plan.parameters)}{hive or NO_HIVE})"
+        columns = [_column(table, known, present) for known in table.fields]
+        if table.keys:
+            kinds = ", ".join(
+                f"{text(key.name)}: {key.type.duckdb}" for key in table.fields if key.partition
+            )
+            options = ["hive_partitioning = true", f"hive_types = {{{kinds}}}"]
+        if places:
+            plan.parameters.append([places[file] for file in files])
+            options.append("filename = 'file_'")
+            columns.append(f"map({files_are}, ${len(plan.parameters)})[file_] AS {quote(PATH)}")
+        listed, settings = ", ".join(columns), ", ".join(options)
+        return f"SELECT {listed} FROM read_parquet({files_are}, {settings})"
 
 
-NO_HIVE = ", hive_partitioning = false"
+def _billed(folder: Folder, used: set[str], form: str) -> int:
+    """Parquet is billed by the columns that are used, everything else as a whole."""
+    if form == "parquet":
+        return sum(folder.columns.get(name, 0) for name in used)
+    return folder.size if used or form != "orc" else 0
 
 
 def _column(table: GlueTable, known: Field, present: dict[str, str]) -> str:

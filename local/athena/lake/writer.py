@@ -128,7 +128,7 @@ def _files(target: Path, layout: Layout) -> Iterator[File]:
 def _encoded(path: Path, layout: Layout) -> tuple[bytes, str]:
     if layout.format == "parquet":
         return path.read_bytes(), ""
-    table = pq.read_table(path, partitioning=None)
+    table = pq.ParquetFile(path).read()
     sink = io.BytesIO()
     if layout.format == "orc":
         codec = "uncompressed" if layout.codec == "NONE" else str(layout.codec).lower()

@@ -142,7 +142,7 @@ def parse_expression(sql: str) -> exp.Expr:
 def _check_commas(sql: str, stream: list[Token]) -> None:
     """sqlglot forgives empty list items and PostgreSQL's casts; Trino does not."""
     for token, following in zip(stream, [*stream[1:], None], strict=True):
-        if token.token_type == TokenType.DCOLON:
+        if token.token_type == TokenType.DCOLON or token.text == "==":
             raise unexpected(sql, token)
         if token.token_type == TokenType.COMMA and (
             following is None or following.token_type in CLOSERS

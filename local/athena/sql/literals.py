@@ -126,7 +126,7 @@ def interval(translator: Translator, node: exp.Interval) -> Typed:
     negated = isinstance(amount, exp.Neg)
     if negated:
         amount = amount.this
-    if name not in UNITS or not isinstance(amount, exp.Literal):
+    if name not in UNITS or not isinstance(amount, exp.Literal) or not amount.is_string:
         translator.unsupported(node, f"INTERVAL {node.sql()}")
     if not re.fullmatch(r"[+-]?\d+(\.\d+)?", amount.name.strip()):
         translator.fail("INVALID_LITERAL", f"'{amount.name}' is not a valid interval", node)

@@ -186,7 +186,8 @@ def condition(translator: Translator, node: exp.Expr, clause: str = "") -> str:
 def is_null(translator: Translator, node: exp.Is) -> Typed:
     if not isinstance(node.expression, exp.Null):
         translator.unsupported(node, f"IS {node.expression.sql().upper()}")
-    return Typed(f"({translator.expression(node.this).sql} IS NULL)", BOOLEAN)
+    word = "IS NOT NULL" if node.args.get("negate") else "IS NULL"
+    return Typed(f"({translator.expression(node.this).sql} {word})", BOOLEAN)
 
 
 @translates(exp.Between)
@@ -221,7 +222,8 @@ def like(translator: Translator, node: exp.Like | exp.Escape) -> Typed:
     escape = ""
     if isinstance(node, exp.Escape):
         escape = f" ESCAPE {translator.expression(node.expression).sql}"
-    return Typed(f"({value.sql} LIKE {pattern.sql}{escape})", BOOLEAN)
+    word = "NOT LIKE" if inner.args.get("negate") else "LIKE"
+    return Typed(f"({value.sql} {word} {pattern.sql}{escape})", BOOLEAN)
 
 
 @translates(exp.DPipe)

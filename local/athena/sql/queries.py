@@ -15,26 +15,6 @@ from local.athena.sql.sources import sources
 from local.athena.sql.translator import Translator, Typed
 from local.athena.sql.types import Type, common
 
-UNSUPPORTED_CLAUSES = [
-    "qualify",
-    "match",
-    "connect",
-    "cluster",
-    "distribute",
-    "sort",
-    "prewhere",
-    "laterals",
-    "pivots",
-    "into",
-    "locks",
-    "hint",
-    "kind",
-    "settings",
-    "format",
-    "operation_modifiers",
-    "top",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -54,6 +34,8 @@ def query(parent: Translator, node: exp.Expr, *, correlated: bool = False) -> Re
     if with_clause is not None:
         _define(inside, with_clause)
     if isinstance(node, exp.Subquery):
+        if node.args.get("joins"):
+            parent.unsupported(node, "A join outside of FROM")
         relation = query(inside, node.this, correlated=correlated)
         return _modified(inside, node, relation)
     if isinstance(node, exp.Select):
@@ -118,8 +100,7 @@ class _Recursive(_Named):
         inner.ctes = {**self.parent.ctes, self.cte.alias.lower(): lambda: own}
         step = query(inner, union.expression)
         word = "UNION" if union.args.get("distinct") else "UNION ALL"
-        converted = _converted(step, [c.type for c in anchor.columns])
-        body = f"{anchor.sql} {word} {converted}"
+        body = f"{anchor.sql} {word} ({converted(step, [c.type for c in anchor.columns])})"
         sql = f"WITH RECURSIVE {name}({listed}) AS ({body}) SELECT {listed} FROM {name}"
         return Relation(sql, columns, anchor.uses | step.uses)
 
@@ -139,9 +120,6 @@ def renamed(
 
 
 def select(translator: Translator, node: exp.Select) -> Relation:
-    for clause in UNSUPPORTED_CLAUSES:
-        if node.args.get(clause):
-            translator.unsupported(node, clause.upper())
     from_sql = sources(translator, node)
     where = node.args.get("where")
     where_sql = ""
@@ -155,8 +133,6 @@ def select(translator: Translator, node: exp.Select) -> Relation:
     having = node.args.get("having")
     having_sql = f" HAVING {condition(translator, having.this, 'HAVING')}" if having else ""
     distinct = node.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None:
-        translator.unsupported(node, "DISTINCT ON")
     ordering = _ordering(translator, node, items, columns, projected)
     sql = (
         f"SELECT {'DISTINCT ' if distinct else ''}"
@@ -196,8 +172,6 @@ def _items(translator: Translator, node: exp.Select) -> list[Item]:
 
 
 def _star(translator: Translator, node: exp.Expr) -> list[Item]:
-    if node.args.get("except_") or node.args.get("replace") or node.args.get("rename"):
-        translator.unsupported(node, "SELECT * EXCEPT")
     qualifier: tuple[str, ...] = ()
     if isinstance(node, exp.Column):
         qualifier = tuple(part.name.lower() for part in node.parts[:-1])
@@ -214,7 +188,7 @@ def _star(translator: Translator, node: exp.Expr) -> list[Item]:
         Item(exp.Null(), column.name, column)
         for source in chosen
         for column in source.columns
-        if not column.hidden
+        if not column.hidden and not column.unlisted
     ]
 
 
@@ -345,13 +319,7 @@ def _set_operation(translator: Translator, node: exp.SetOperation, *, correlated
         types.append(wide)
     if not node.args.get("distinct"):
         word += " ALL"
-    sql = " ".join(
-        (
-            _converted(left, types),
-            word,
-            _converted(right, types),
-        )
-    )
+    sql = f"({converted(left, types)}) {word} ({converted(right, types)})"
     columns = [
         Column(one.name, kind, "", one.uses | other.uses, _both(one, other, kind, word))
         for one, other, kind in zip(left.visible, right.visible, types, strict=True)
@@ -369,16 +337,16 @@ def _both(one: Column, other: Column, kind: Type, word: str) -> tuple[Origin, ..
     return (*one.origins, *other.origins)
 
 
-def _converted(relation: Relation, types: list[Type]) -> str:
-    """The relation in parentheses, its columns in the types wanted."""
+def converted(relation: Relation, types: list[Type]) -> str:
+    """The relation's SQL, its columns in the types wanted."""
     columns = relation.visible
     if [column.type for column in columns] == types:
-        return f"({relation.sql})"
+        return relation.sql
     cast = ", ".join(
         f"{coerce(Typed(output(at), column.type), wanted)} AS {output(at)}"
         for at, (column, wanted) in enumerate(zip(columns, types, strict=True))
     )
-    return f"(SELECT {cast} FROM ({relation.sql}) AS s_)"
+    return f"SELECT {cast} FROM ({relation.sql}) AS s_"
 
 
 def _values(translator: Translator, node: exp.Values) -> Relation:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from local.athena.sql.types import Type, quote
+from local.athena.sql.types import VARCHAR, Type, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,9 @@ class Column:
     uses: frozenset[Use] = frozenset()
     origins: tuple[Origin, ...] = ()
     hidden: bool = False
+    """Behind the one column of a JOIN … USING."""
+    unlisted: bool = False
+    """Not part of `*`."""
 
     @property
     def label(self) -> str:
@@ -150,8 +153,20 @@ def aliased(relation: Relation, alias: str) -> list[Column]:
     ]
 
 
+PATH = "$path"
+"""The column that every table has besides its own: the object that a row comes from."""
+
+
 def scanned(scan: Scan, alias: str) -> list[Column]:
     """The columns of a table that stands in FROM under `alias`."""
+    path = f"{alias}.{quote(PATH)}"
+    return [
+        Column(PATH, VARCHAR, path, frozenset({(scan.name, PATH)}), unlisted=True),
+        *_own(scan, alias),
+    ]
+
+
+def _own(scan: Scan, alias: str) -> list[Column]:
     return [
         Column(
             known.name,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from local.athena.sql import grammar, pruning
+from local.athena.sql import grammar, guard, pruning
 from local.athena.sql.operators import condition
 from local.athena.sql.relations import (
     Column,
@@ -19,7 +19,7 @@ from local.athena.sql.relations import (
     scanned,
 )
 from local.athena.sql.translator import Translator, Typed, View, translates
-from local.athena.sql.types import BIGINT, Type, quote
+from local.athena.sql.types import BIGINT, Type, common, quote
 
 CATALOG = "awsdatacatalog"
 
@@ -39,24 +39,42 @@ def sources(translator: Translator, node: exp.Select) -> str:
 def source(translator: Translator, node: exp.Expr) -> str:
     """One relation in FROM; it joins the scope under its names."""
     sample = node.args.get("sample")
-    if isinstance(node, exp.Table) and isinstance(node.this, exp.Anonymous):
-        translator.unsupported(node, f"The table function {node.this.name}")
-    if isinstance(node, exp.Table):
+    inner = node.this
+    if isinstance(node, exp.Subquery) and _is_join(inner):
+        sql = _parenthesis(translator, node)
+    elif isinstance(node, exp.Subquery | exp.Values):
+        sql = _derived(translator, node)
+    elif isinstance(node, exp.Table) and isinstance(inner, exp.Values):
+        sql = _derived(translator, exp.Subquery(this=inner, alias=node.args.get("alias")))
+    elif isinstance(node, exp.Table) and isinstance(inner, exp.Identifier):
         sql = _table(translator, node)
     elif isinstance(node, exp.Unnest):
         sql = _unnest(translator, node)
     elif isinstance(node, exp.Lateral):
         sql = _lateral(translator, node)
-    elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
-        sql = f"({source(translator, node.this)}"
-        sql += "".join(_join(translator, join) for join in node.this.args.get("joins") or []) + ")"
-    elif isinstance(node, exp.Subquery | exp.Values):
-        sql = _derived(translator, node)
     else:
-        translator.unsupported(node, type(node).__name__)
+        translator.unsupported(node, f"{node.sql(dialect='trino')} in FROM")
     if sample is not None:
         sql += _sample(translator, sample)
     return sql
+
+
+def _is_join(node: exp.Expr) -> bool:
+    """Whether what stands in a parenthesis is a relation, maybe joined, and not a query."""
+    return isinstance(node, exp.Table) or bool(node.args.get("joins") and _is_relation(node))
+
+
+def _is_relation(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Subquery | exp.Values | exp.Unnest)
+
+
+def _parenthesis(translator: Translator, node: exp.Subquery) -> str:
+    """`(a JOIN b ON …)`."""
+    if node.alias:
+        translator.unsupported(node, "A name for a join in parentheses")
+    sql = source(translator, node.this)
+    sql += "".join(_join(translator, join) for join in node.this.args.get("joins") or [])
+    return f"({sql})"
 
 
 def _sample(translator: Translator, node: exp.TableSample) -> str:
@@ -68,8 +86,6 @@ def _sample(translator: Translator, node: exp.TableSample) -> str:
 
 
 def _table(translator: Translator, node: exp.Table) -> str:
-    if node.args.get("joins") and not isinstance(node.parent, exp.Subquery):
-        translator.unsupported(node, "A join inside a table")
     names = [part.name.lower() for part in node.parts]
     alias = node.args.get("alias")
     called = (alias.name.lower(),) if alias is not None and alias.name else None
@@ -112,22 +128,31 @@ def _looked_up(translator: Translator, full: list[str], node: exp.Table) -> Tabl
 
 def _view(translator: Translator, view: View, full: list[str], node: exp.Table) -> Relation:
     """A view's query, run in its own database, with the columns it was declared with."""
-    from local.athena.sql.queries import query
+    from local.athena.sql.queries import converted, query
 
     context = translator.context
     before = context.text, context.database
     context.text, context.database = view.sql, view.database
     try:
-        relation = query(Translator(context), grammar.parse(view.sql))
+        tree = grammar.parse(view.sql)
+        guard.check(view.sql, tree)
+        relation = query(Translator(context), tree)
     finally:
         context.text, context.database = before
     columns = relation.visible
-    if [c.type for c in columns] != [kind for _, kind in view.columns]:
+    declared = [kind for _, kind in view.columns]
+    if len(columns) != len(declared) or any(
+        common(column.type, kind) != kind for column, kind in zip(columns, declared, strict=True)
+    ):
         message = f"View '{'.'.join(full)}' is stale or in invalid state: "
         message += "column types do not match the view's definition; it must be re-created"
         translator.fail("VIEW_IS_STALE", message, node)
-    named = [replace(c, name=n) for c, (n, _) in zip(columns, view.columns, strict=True)]
-    return replace(relation, columns=named)
+    sql = converted(relation, declared)
+    named = [
+        replace(column, name=name, type=kind)
+        for column, (name, kind) in zip(columns, view.columns, strict=True)
+    ]
+    return replace(relation, sql=sql, columns=named)
 
 
 def _derived(translator: Translator, node: exp.Expr) -> str:
@@ -166,7 +191,7 @@ def _add(
     alias = node.args.get("alias")
     listed = [column.name for column in alias.columns] if alias is not None else []
     if listed:
-        visible = [column for column in columns if not column.hidden]
+        visible = [column for column in columns if not column.hidden and not column.unlisted]
         if len(listed) != len(visible):
             message = f"Column alias list has {len(listed)} entries but '{names[-1]}' has "
             message += f"{len(visible)} columns available"
@@ -237,10 +262,11 @@ def _join(translator: Translator, node: exp.Join) -> str:
     sql = source(translator, node.this)
     side = (node.args.get("side") or "").upper()
     kind = (node.args.get("kind") or "").upper()
-    if kind in ("SEMI", "ANTI", "ASOF") or (node.args.get("hint")):
-        translator.unsupported(node, f"{kind} JOIN")
+    method = (node.args.get("method") or "").upper()
+    if kind not in ("", "INNER", "OUTER", "CROSS") or method not in ("", "NATURAL"):
+        translator.unsupported(node, f"{method} {kind} JOIN".replace("  ", " ").strip())
     using = [identifier.name.lower() for identifier in node.args.get("using") or []]
-    if (node.args.get("method") or "").upper() == "NATURAL":
+    if method == "NATURAL":
         using = _shared(translator, before)
     if using:
         on_sql = _using(translator, node, using, before, side)

@@ -18,7 +18,7 @@ from local.athena.lake.cache import Cache
 from local.athena.lake.objects import Store
 from local.athena.lake.planner import Plan, Planner
 from local.athena.results import ResultColumn
-from local.athena.sql import grammar
+from local.athena.sql import grammar, guard
 from local.athena.sql.queries import query
 from local.athena.sql.relations import Relation
 from local.athena.sql.translator import Context, Translator, View
@@ -86,6 +86,7 @@ class Session:
     def translate(self, text: str, tree: exp.Expr) -> tuple[Relation, Plan]:
         """A query as DuckDB's SQL with the files it reads; BytesExceeded if that is too much."""
         context = Context(self, self.database, text, self.now)
+        guard.check(text, tree)
         relation = query(Translator(context), grammar.substituted(tree.copy(), self.parameters))
         scans = {scan.name: scan for scan in context.scans}
         for name, column in relation.uses:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.athena.catalog.tables import view_text
 from local.athena.errors import QueryFailed
-from local.athena.sql import grammar
+from local.athena.sql import grammar, guard
 from local.athena.sql.queries import query
 from local.athena.sql.translator import Context, Translator
 from local.athena.statements.base import Session
@@ -31,6 +31,7 @@ def create_view(sql: str, words: Words, *, replace: bool) -> Definition:
             message = f"{what} already exists: 'awsdatacatalog.{database}.{name}'"
             raise QueryFailed("TABLE_ALREADY_EXISTS", message, line=1, column=1)
         context = Context(session, session.database, placed, session.now)
+        guard.check(placed, tree)
         relation = query(Translator(context), tree.copy())
         columns = list(zip(storable(relation.visible), relation.visible, strict=True))
         typed = [(label, column.type) for label, column in columns]

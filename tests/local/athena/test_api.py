@@ -22,7 +22,7 @@ def refused(call: Any, **arguments: Any) -> tuple[str, str, str | None]:
     """The exception, message and Athena's own code of a refused call."""
     with pytest.raises(ClientError) as caught:
         call(**arguments)
-    response = caught.value.response
+    response: dict[str, Any] = dict(caught.value.response)
     error = response["Error"]
     return error["Code"], error["Message"], response.get("AthenaErrorCode")
 
@@ -139,7 +139,7 @@ def test_a_finished_query_is_described_in_full(athena: Athena) -> None:
 
 def test_the_state_goes_from_queued_or_running_to_succeeded(athena: Athena) -> None:
     query_id = athena.start("SELECT count(*) FROM flights a CROSS JOIN flights b")
-    states = []
+    states: list[str] = []
     while not states or states[-1] in ("QUEUED", "RUNNING"):
         found = athena.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
         if states[-1:] != [found["Status"]["State"]]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from tests.local.athena.conftest import Athena
 
-CASES = [
-    tuple(line.split(" ==> ", 1))
-    for line in (Path(__file__).parent / "expressions.txt").read_text().splitlines()
-    if line.strip() and not line.startswith("#")
-]
+HERE = Path(__file__).parent
 BATCH = 40
+
+
+def table(name: str) -> list[tuple[str, str]]:
+    """The lines `sql ==> expected` of a file."""
+    lines = [line.partition(" ==> ") for line in (HERE / name).read_text().splitlines()]
+    return [(sql, expected) for sql, arrow, expected in lines if arrow]
+
+
+CASES = table("expressions.txt")
+SELECTS = table("selects.txt")
 
 
 def test_expressions_have_the_values_that_trino_gives(athena: Athena) -> None:
@@ -27,6 +34,47 @@ def test_expressions_have_the_values_that_trino_gives(athena: Athena) -> None:
             if shown != expected:
                 wrong[sql] = (shown, expected)
     assert wrong == {}
+
+
+def test_queries_over_values_have_the_rows_that_trino_gives(athena: Athena) -> None:
+    assert len(SELECTS) > 100
+    wrong = {}
+    for sql, expected in SELECTS:
+        found = athena.ask(sql).rows
+        if found != ast.literal_eval(expected):
+            wrong[sql] = (found, expected)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM (VALUES 1) t (a) FOR UPDATE",
+        "SELECT a FROM (VALUES 1) t (a) LIMIT 1 BY a",
+        "SELECT DISTINCT ON (a) a FROM (VALUES 1) t (a)",
+        "SELECT * EXCEPT (a) FROM (VALUES (1, 2)) t (a, b)",
+        "SELECT a FROM (VALUES 1) t (a) GROUP BY ALL",
+        "SELECT a ILIKE 'x' FROM (VALUES 'x') t (a)",
+        "SELECT 1 BETWEEN SYMMETRIC 2 AND 0",
+        "SELECT a[1:2] FROM (VALUES ARRAY[1, 2]) t (a)",
+        "SELECT 1 << 2",
+        "SELECT 5 & 3",
+        "SELECT 'a' 'b'",
+        "SELECT 1 IS FALSE",
+        "SELECT * FROM (SELECT 1 AS a) x ASOF JOIN (SELECT 1 AS a) y ON x.a = y.a",
+        "SELECT * FROM (SELECT 1 AS a) x LEFT SEMI JOIN (SELECT 1 AS a) y ON x.a = y.a",
+        "SELECT sum(a) OVER (w ORDER BY a) FROM (VALUES 1) t (a) WINDOW w AS (PARTITION BY a)",
+        "SELECT a FROM (VALUES 1) t (a) UNION BY NAME SELECT 1",
+        "SELECT a FROM (VALUES 1) t (a) LATERAL VIEW explode(ARRAY[1]) x AS y",
+        "SELECT * FROM (VALUES (1, 2)) t (a, b) MATCH_RECOGNIZE (PARTITION BY a ORDER BY b "
+        "MEASURES b AS m PATTERN (X) DEFINE X AS b > 0)",
+        "SELECT array_sort(ARRAY[1], (a, b) -> 1)",
+        "SELECT date_format(current_date, x) FROM (VALUES '%Y') t (x)",
+        "SELECT json_extract('{}', '$..a')",
+    ],
+)
+def test_what_is_not_translated_is_refused_and_never_overlooked(athena: Athena, sql: str) -> None:
+    assert athena.reason(sql).startswith("NOT_SUPPORTED: line 1:")
 
 
 @pytest.mark.parametrize(

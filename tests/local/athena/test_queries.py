@@ -161,6 +161,25 @@ CASES: dict[str, tuple[str, Callable[[], Rows]]] = {
             for c, found in grouped(ROWS, "carrier").items()
         ],
     ),
+    "the type of an aggregate is one row": (
+        "SELECT typeof(round(avg(delay), 1)), typeof(count(*)) FROM flights",
+        lambda: [("double", "bigint")],
+    ),
+    "the type of an aggregate in every group": (
+        "SELECT carrier, typeof(sum(fare)) FROM flights GROUP BY carrier ORDER BY carrier",
+        lambda: [(c, "decimal(38,2)") for c in grouped(ROWS, "carrier")],
+    ),
+    "counts of rows, of values and of a partition column's": (
+        "SELECT count(*) c, count(DISTINCT flight_id) d, count(DISTINCT event_date) days "
+        "FROM flights",
+        lambda: [
+            (
+                len(ROWS),
+                len({r["flight_id"] for r in ROWS}),
+                len({r["scheduled"].date() for r in ROWS}),
+            )
+        ],
+    ),
     "share as double": (
         "SELECT carrier, CAST(count_if(cancelled) AS double) / count(*) FROM flights "
         "GROUP BY 1 ORDER BY 1",

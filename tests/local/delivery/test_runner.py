@@ -1,17 +1,21 @@
 """The engine when things go wrong: faults, a destination that is away, memory, the end."""
 
+import json
 import logging
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from local.delivery import destination, runner, world
+from local import functions
+from local.delivery import destination, lane, runner, world
 from local.delivery.failure import Reason
 from local.delivery.stream import DeliveryStream
 from local.delivery.world import Unavailable
+from local.functions import Invocation
 from tests.local.delivery.conftest import ROLE, until
 
 AWAY = Unavailable(Reason("S3.NoSuchBucket", "It does not exist."))
@@ -132,6 +136,99 @@ def test_the_end_does_not_wait_forever_and_says_what_is_lost(
     assert time.monotonic() - began < 5
     lost = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert lost == [f"{stream.arn}: 2 records could not be delivered before the end; they are lost"]
+
+
+def test_a_corrected_destination_releases_what_is_stuck(
+    bucket: Bucket, start: Callable[..., DeliveryStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def only_the_right_one(made: world.Object) -> None:
+        seen.append(made.bucket)
+        if made.bucket != "right":
+            raise AWAY
+        bucket.put(made)
+
+    monkeypatch.setattr(world, "put_object", only_the_right_one)
+    stream = start()
+    put(stream, b"one", b"two")
+    until(lambda: seen)
+    configured = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::right"}
+    _, described = destination.created({"ExtendedS3DestinationConfiguration": configured})
+    stream.update(described)
+    until(lambda: bucket.objects)
+    assert (bucket.content, seen[-1], set(seen)) == (b"onetwo", "right", {"bucket", "right"})
+
+
+FAILED = Invocation(status=200, payload=b"{}", request_id="1", function_error="Unhandled")
+FAILING = {
+    "Enabled": True,
+    "Processors": [
+        {
+            "Type": "Lambda",
+            "Parameters": [
+                {"ParameterName": name, "ParameterValue": value}
+                for name, value in {
+                    "LambdaArn": "arn:aws:lambda:us-east-1:123456789012:function:failing",
+                    "NumberOfRetries": "300",
+                    "BufferSizeInMBs": "1",
+                    "BufferIntervalInSeconds": "1",
+                }.items()
+            ],
+        }
+    ],
+}
+
+
+def test_the_end_of_a_function_that_fails_comes_soon_and_its_records_are_errors(
+    bucket: Bucket, start: Callable[..., DeliveryStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[float] = []
+
+    def invoke(_arn: str, _payload: bytes) -> Invocation:
+        calls.append(time.monotonic())
+        return FAILED
+
+    monkeypatch.setattr(functions, "invoke", invoke)
+    monkeypatch.setattr(lane, "PATIENCE_SECONDS", 0.5)
+    stream = start(ProcessingConfiguration=FAILING)
+    put(stream, b"one", b"two")
+    until(lambda: calls)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 5
+    lines = [json.loads(line) for line in bucket.content.splitlines()]
+    assert [b64decode(line["rawData"]) for line in lines] == [b"one", b"two"]
+    assert {line["errorCode"] for line in lines} == {"Lambda.FunctionError"}
+    assert len(calls) < 10
+
+
+def test_the_end_of_a_function_that_does_not_answer_comes_and_says_what_is_lost(
+    start: Callable[..., DeliveryStream],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    called, answered = threading.Event(), threading.Event()
+
+    def invoke(_arn: str, _payload: bytes) -> Invocation:
+        called.set()
+        answered.wait(60)
+        return FAILED
+
+    monkeypatch.setattr(functions, "invoke", invoke)
+    monkeypatch.setattr(runner, "STALLED_SECONDS", 0.3)
+    stream = start(ProcessingConfiguration=FAILING)
+    put(stream, b"one", b"two")
+    assert called.wait(20)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 5
+    lost = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+    assert lost == [
+        f"{stream.arn}: 2 records of those put, and what follows them, were not transformed before "
+        "the end; they are lost"
+    ]
+    answered.set()
 
 
 def test_reading_stops_while_too_much_waits_for_delivery(

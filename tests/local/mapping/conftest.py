@@ -58,6 +58,7 @@ class Lab:
         self.sqs = aws.client("sqs")
         self.sns = aws.client("sns")
         self.s3 = aws.client("s3")
+        self.cloudwatch = aws.client("cloudwatch")
         self.mappings: list[str] = []
         iam = aws.client("iam")
         trust = {
@@ -139,7 +140,9 @@ class Lab:
     def events(self, function: str) -> list[dict[str, Any]]:
         """Every event the function was invoked with, in order."""
         seen = self.folder / function
-        return [json.loads(line) for line in seen.read_text().splitlines()] if seen.exists() else []
+        # The last line may be half written: only what ends with a line feed counts.
+        whole = seen.read_text().rpartition("\n")[0] if seen.exists() else ""
+        return [json.loads(line) for line in whole.splitlines()]
 
     def batches(self, function: str) -> list[list[Any]]:
         """The values of each invocation, in order."""

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -291,6 +292,65 @@ def test_a_queue_that_was_deleted_loses_no_message_when_it_comes_back(lab: Lab) 
     url = lab.sqs.create_queue(QueueName=queue.rpartition(":")[2])["QueueUrl"]
     found = [lab.message(url)["KinesisBatchInfo"]["batchSize"] for _ in range(2)]
     assert found == [1, 1]
+
+
+def test_a_message_that_waits_goes_to_the_destination_that_an_update_names(lab: Lab) -> None:
+    function, stream, (url, queue) = lab.function("raise ValueError"), lab.stream(), lab.queue()
+    other_url, other_queue = lab.queue()
+    lab.sqs.delete_queue(QueueUrl=url)
+    [sequence_number] = lab.put(stream, 1)
+    uuid = lab.mapping(function, stream, MaximumRetryAttempts=0, **to(queue))["UUID"]
+    until(lambda: failures(lab, function) > 0)
+    lab.functions.update_event_source_mapping(UUID=uuid, **to(other_queue))
+    assert lab.message(other_url)["KinesisBatchInfo"]["startSequenceNumber"] == sequence_number
+
+
+def failures(lab: Lab, function: str) -> float:
+    """How often a destination did not take a message about this function."""
+    now = datetime.now(UTC)
+    points = lab.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="DestinationDeliveryFailures",
+        Dimensions=[{"Name": "FunctionName", "Value": function}],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(float(point["Sum"]) for point in points)
+
+
+def test_a_mapping_that_is_being_changed_cannot_be_changed_again(lab: Lab) -> None:
+    function, stream = lab.function("import time; time.sleep(2)"), lab.stream()
+    lab.put(stream, 1)
+    uuid = lab.mapping(function, stream)["UUID"]
+    until(lambda: lab.batches(function))
+    lab.functions.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=7)
+    status, code, _ = refused(lab.functions.update_event_source_mapping, UUID=uuid, BatchSize=9_000)
+    assert (status, code) == (400, "ResourceInUseException")
+    lab.settled(uuid, "Enabled")
+    found = lab.functions.get_event_source_mapping(UUID=uuid)
+    assert (found["MaximumRetryAttempts"], found["BatchSize"]) == (7, 100)
+
+
+def test_a_mapping_on_an_alias_follows_the_alias(lab: Lab) -> None:
+    function, stream = lab.function("return context.function_version"), lab.stream()
+    version = lab.functions.publish_version(FunctionName=function)["Version"]
+    alias = lab.functions.create_alias(FunctionName=function, Name="live", FunctionVersion=version)[
+        "AliasArn"
+    ]
+    created = lab.mapping(f"{function}:live", stream)
+    assert created["FunctionArn"] == alias
+    lab.put(stream, 1)
+    lab.sees(function, [[1]])
+
+
+def test_the_tags_of_a_mapping(lab: Lab) -> None:
+    created = lab.mapping(lab.function(), lab.stream(), Tags={"team": "a", "cost": "b"})
+    arn = created["EventSourceMappingArn"]
+    lab.functions.tag_resource(Resource=arn, Tags={"team": "c", "more": "d"})
+    lab.functions.untag_resource(Resource=arn, TagKeys=["cost"])
+    assert lab.functions.list_tags(Resource=arn)["Tags"] == {"team": "c", "more": "d"}
 
 
 def test_what_is_put_after_disabling_is_delivered_after_enabling(lab: Lab) -> None:

@@ -261,6 +261,15 @@ def test_the_checkpoint_waits_for_the_slowest_lane() -> None:
     assert shard.checkpoint.position is not None
 
 
+def test_reading_stops_when_enough_bytes_are_waiting() -> None:
+    shard = Shard(Limits(batch_size=10_000, batch_bytes=1_000))
+    shard.offer(0, [Entry(number, "a", 0, 1_000) for number in range(3)])
+    assert shard.room == 0
+    shard.step(0)
+    shard.answered(0, 0, Succeeded())
+    assert shard.room > 0
+
+
 def test_reading_stops_when_enough_is_waiting() -> None:
     shard = Shard(Limits(batch_size=10))
     assert shard.room == 30

@@ -156,6 +156,18 @@ def test_the_aws_command_line_puts_and_gets(aws: AWS, tmp_path: Path) -> None:
     assert json.loads(put.stdout)["ShardId"] == "shardId-000000000000"
 
 
+def test_the_aws_command_line_reaches_queues_when_it_is_told_the_endpoint(aws: AWS) -> None:
+    """Version 1 has an address of its own for SQS, which AWS_ENDPOINT_URL does not change."""
+    sqs = ("aws", "sqs", "--endpoint-url", aws.endpoint, "--output", "json")
+    made = aws.run(*sqs, "create-queue", "--queue-name", "told")
+    assert (made.returncode, made.stderr) == (0, "")
+    url = json.loads(made.stdout)["QueueUrl"]
+    sent = aws.run(*sqs, "send-message", "--queue-url", url, "--message-body", "hello")
+    assert (sent.returncode, sent.stderr) == (0, "")
+    received = aws.run(*sqs, "receive-message", "--queue-url", url)
+    assert [one["Body"] for one in json.loads(received.stdout)["Messages"]] == ["hello"]
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "parameters"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local.athena.sql.aggregation import aggregates
 from local.athena.sql.convert import unify
 from local.athena.sql.functions import Call
 from local.athena.sql.functions.signatures import Maker, Template
@@ -11,7 +12,11 @@ from local.athena.sql.types import BIGINT, VARCHAR
 
 
 def _typeof(call: Call) -> Typed:
-    return string(str(call.type(0)))
+    """A constant; but what it is asked of makes an aggregation of the query, if it is one."""
+    name = string(str(call.type(0)))
+    if not aggregates(call.nodes[0]):
+        return name
+    return Typed(f"CASE WHEN {call.sql(0)} IS NULL THEN {name.sql} ELSE {name.sql} END", name.type)
 
 
 def _nullif(call: Call) -> Typed:

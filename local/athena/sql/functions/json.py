@@ -31,11 +31,11 @@ def _source(call: Call) -> str:
     """The value as JSON; text that is not JSON is null, as json_extract has it."""
     if call.type(0) == JSON:
         return call.sql(0)
-    return f"TRY(json({call.sql(0)}))"
+    return f"TRY(CAST({call.sql(0)} AS JSON))"
 
 
 def _extract(call: Call) -> Typed:
-    return Typed(f"json_extract({_source(call)}, {path(call, 1)})", JSON)
+    return Typed(f"json(json_extract({_source(call)}, {path(call, 1)}))", JSON)
 
 
 def _scalar(call: Call) -> Typed:

@@ -54,6 +54,8 @@ def _named(translator: Translator, node: exp.Window) -> exp.Window:
     name = node.args.get("alias")
     if name is None:
         return node
+    if any(node.args.get(part) for part in ("partition_by", "order", "spec")):
+        translator.unsupported(node, "A window that extends a named one")
     select = node.find_ancestor(exp.Select)
     for known in (select.args.get("windows") or []) if select is not None else []:
         if known.name.lower() == name.name.lower():
