@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 16
 MOST_DELETED = 1000
+CHUNK = 1024**2
 
 
 class NotDeleted(Exception):
@@ -44,7 +46,9 @@ class Store:
         return paths
 
     def _download(self, key: str, path: str) -> None:
-        self.client.download_file(self.bucket, key, path)
+        body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        with Path(path).open("wb") as file:
+            shutil.copyfileobj(body, file, CHUNK)
 
     def upload(self, path: Path, key: str) -> None:
         """Store a file."""

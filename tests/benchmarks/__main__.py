@@ -40,6 +40,11 @@ FIGURES = (
     Figure("delivery", "conversion_ratio", "conversion / pyarrow's JSON to Parquet", 2),
     Figure("athena", "overhead_ms", "a query in SQL, more than plain DuckDB, ms", 50),
     Figure("athena", "day_share", "bytes billed for one day / that day's objects'", 1.05),
+    Figure("compaction", "objects_a_day_after", "300 objects a day, after compaction", 2),
+    Figure(
+        "compaction", "aircraft_speedup", "query of one aircraft, x times as fast", 5, most=False
+    ),
+    Figure("compaction", "day_share_of_its_objects", "query of a day / bytes of its objects", 1),
 )
 
 

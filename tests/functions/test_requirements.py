@@ -1,9 +1,19 @@
-"""The functions' layer holds what they import, in the versions that everything is tested with."""
+"""The functions' layers hold what they import, in the versions that everything is tested with."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+LAYERS = sorted(
+    str(path.parent.relative_to(ROOT)) for path in (ROOT / "functions").rglob("requirements.in")
+)
+every_layer = pytest.mark.parametrize("layer", LAYERS)
+
+
+def test_there_is_a_layer_for_all_functions_and_one_for_compaction() -> None:
+    assert LAYERS == ["functions", "functions/compaction"]
 
 
 def _pins(name: str) -> dict[str, str]:
@@ -13,18 +23,21 @@ def _pins(name: str) -> dict[str, str]:
     return pins
 
 
-def test_the_functions_run_with_the_versions_that_are_tested() -> None:
-    pins, tested = _pins("functions/requirements.txt"), _pins("requirements.txt")
+@every_layer
+def test_the_functions_run_with_the_versions_that_are_tested(layer: str) -> None:
+    pins, tested = _pins(f"{layer}/requirements.txt"), _pins("requirements.txt")
     assert pins == {name: tested[name] for name in pins}
 
 
-def test_every_requirement_is_pinned_and_none_names_a_host() -> None:
-    text = (ROOT / "functions/requirements.txt").read_text(encoding="utf-8")
+@every_layer
+def test_every_requirement_is_pinned_and_none_names_a_host(layer: str) -> None:
+    text = (ROOT / layer / "requirements.txt").read_text(encoding="utf-8")
     assert re.fullmatch(r"([a-z0-9-]+==[0-9][0-9a-z.]*\n)+", text)
 
 
-def test_what_the_functions_ask_for_is_pinned() -> None:
-    lines = (ROOT / "functions/requirements.in").read_text(encoding="utf-8").splitlines()
+@every_layer
+def test_what_the_functions_ask_for_is_pinned(layer: str) -> None:
+    lines = (ROOT / layer / "requirements.in").read_text(encoding="utf-8").splitlines()
     wanted = {line for line in lines if line and not line.startswith("#")}
     assert wanted
-    assert wanted <= set(_pins("functions/requirements.txt"))
+    assert wanted <= set(_pins(f"{layer}/requirements.txt"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra import layer
+from infra.compaction import REQUIREMENTS
 from infra.errors import LayerUnavailable
 from infra.function import ARCHITECTURE, RUNTIME
 
@@ -29,6 +30,32 @@ def test_the_layer_is_all_that_its_packages_need() -> None:
         [sys.executable, "-I", "-S", "-c", code, python], capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_one_name_for_every_platform_hides_neither_module_of_duckdb() -> None:
+    """Lambda's has the name that holds for every newer Python; ours is found before it."""
+    python = layer.folder(requirements=REQUIREMENTS) / "python"
+    here = sysconfig.get_config_var("EXT_SUFFIX")
+    machines = {path.name: path.read_bytes()[18:20] for path in python.glob("_duckdb.*.so")}
+    aarch64 = (183).to_bytes(2, "little")  # EM_AARCH64 in an ELF header's e_machine
+    assert machines.keys() == {"_duckdb.abi3.so", f"_duckdb{here}"}
+    assert machines["_duckdb.abi3.so"] == aarch64
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import duckdb; duckdb.sql('SELECT 1')"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(python)], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_both_layers_together_are_within_lambda_s_limit() -> None:
+    """250 MB unpacked: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+    sizes = [
+        path.stat().st_size
+        for folder in (layer.folder(), layer.folder(requirements=REQUIREMENTS))
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    assert sum(sizes) < 200 * 10**6
 
 
 def test_building_again_gives_the_same_files(tmp_path: Path) -> None:
