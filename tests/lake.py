@@ -7,7 +7,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -153,8 +153,8 @@ class World:
         return rows, ids, miles
 
 
-def world(client: Callable[[str], Any], **changes: Any) -> World:
-    """The lake that is deployed, with some settings of its compaction changed."""
+def world(client: Callable[[str], Any], offset: timedelta = 2 * HOUR) -> World:
+    """The lake that is deployed, this long after now."""
     stacks = client("cloudformation").describe_stacks()["Stacks"]
     outputs = {
         output["OutputKey"]: output["OutputValue"]
@@ -167,4 +167,4 @@ def world(client: Callable[[str], Any], **changes: Any) -> World:
         FunctionName=outputs["CompactionFunctionName"]
     )
     settings = Settings.read(function["Environment"]["Variables"])
-    return World(client, replace(settings, **changes), outputs["WorkGroupName"])
+    return World(client, settings, outputs["WorkGroupName"], offset)

@@ -14,14 +14,28 @@ import pyarrow.parquet as pq
 import pytest
 
 from functions.compaction.planning import LATE_OBJECTS
+from functions.compaction.store import Store
 from functions.compaction.swap import Contended
 from tests.conftest import AWS
 from tests.lake import HOUR, World, flight, world
 
 START = datetime.fromisoformat("2026-01-01T00:00:00")
 ROWS = 20
-DAYS = (date(2013, 2, 1) + timedelta(days=number) for number in count())
+YEAR = 2021
+DAYS = (date(YEAR, 1, 1) + timedelta(days=number) for number in count())
 """Event dates, each for one test: what is open on one does not touch another."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swept(deployed: AWS) -> Iterator[None]:
+    """What these tests leave in the lake is no business of others."""
+    yield
+    lake = world(deployed.client, offset=timedelta(days=1))
+    lake.compact(next(DAYS))
+    store = Store(lake.s3, lake.settings.bucket)
+    for prefix in (lake.settings.delivered_prefix, lake.settings.compacted_prefix):
+        store.delete([one.key for one in store.list(f"{prefix}event_date={YEAR}-")])
+    assert lake.swap.read().passes == ()
 
 
 @pytest.fixture
