@@ -14,16 +14,18 @@ USER, SYSTEM = 2, 1
 
 # https://docs.aws.amazon.com/athena/latest/ug/error-reference.html
 TYPES = {
-    "SYNTAX_ERROR": 1006,
-    "NOT_SUPPORTED": 1200,
-    "TABLE_NOT_FOUND": 1301,
-    "SCHEMA_NOT_FOUND": 1301,
+    "CATALOG_NOT_FOUND": 1301,
     "COLUMN_NOT_FOUND": 1301,
     "FUNCTION_NOT_FOUND": 1301,
-    "CATALOG_NOT_FOUND": 1301,
-    "GENERIC_INTERNAL_ERROR": 233,
+    "SCHEMA_NOT_FOUND": 1301,
+    "TABLE_NOT_FOUND": 1301,
+    "FAILED": 1003,
+    "GENERIC_INTERNAL_ERROR": 200,
+    "HIVE_BAD_DATA": 1001,
+    "HIVE_CURSOR_ERROR": 1001,
 }
 GENERAL = 1000
+"""A user error without a type of its own."""
 
 
 class AthenaError(Exception):
