@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local.athena.errors import InvalidRequest, QueryFailed
-from local.athena.statements import show, tables, views
+from local.athena.statements import alter, show, tables, views
 from local.athena.statements.base import UTILITY, Outcome, Session, Statement, text_output
+from local.athena.statements.ctas import CreateTableAs
+from local.athena.statements.insert import Insert
 from local.athena.statements.prepared import Deallocate, Execute, Prepare
 from local.athena.statements.select import Select
+from local.athena.statements.unload import Unload
 from local.athena.statements.words import Words
-from local.athena.statements.write import CreateTableAs, Insert, Unload
 
 STATEMENTS = [
     "ALTER",
@@ -90,8 +92,8 @@ READERS: dict[tuple[str, ...], Callable[[str, Words], Statement]] = {
     ("DROP", "SCHEMA"): lambda _, words: tables.drop_database(words),
     ("DROP", "TABLE"): lambda _, words: tables.drop_table(words),
     ("DROP", "VIEW"): lambda _, words: views.drop_view(words),
-    ("ALTER", "TABLE"): lambda _, words: tables.alter_table(words),
-    ("MSCK",): lambda _, words: tables.repair(words),
+    ("ALTER", "TABLE"): lambda _, words: alter.alter_table(words),
+    ("MSCK",): lambda _, words: alter.repair(words),
     ("SHOW",): lambda _, words: show.show(words),
     ("DESCRIBE",): lambda _, words: show.describe(words),
     ("DESC",): lambda _, words: show.describe(words),

@@ -8,9 +8,9 @@ from local.athena.sql import grammar, guard
 from local.athena.sql.queries import query
 from local.athena.sql.translator import Context, Translator
 from local.athena.statements.base import Session
+from local.athena.statements.stored import storable
 from local.athena.statements.tables import Definition
 from local.athena.statements.words import Words, cut
-from local.athena.statements.write import storable
 
 
 def create_view(sql: str, words: Words, *, replace: bool) -> Definition:

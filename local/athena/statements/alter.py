@@ -1,0 +1,176 @@
+"""ALTER TABLE and MSCK REPAIR TABLE: columns, properties and partitions of a table."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from local.athena.catalog.partitions import default_location, folder
+from local.athena.catalog.tables import GlueTable, table_input
+from local.athena.lake.objects import address, hidden
+from local.athena.statements.base import Session
+from local.athena.statements.tables import Definition, columns, failed
+from local.athena.statements.words import Words
+
+
+def alter_table(words: Words) -> Definition:
+    names = words.names()
+    if words.take("ADD"):
+        return _add_partitions(words, names) if _sees_partition(words) else _columns(words, names)
+    if words.take("DROP"):
+        return _drop_partitions(words, names)
+    if words.take("REPLACE"):
+        return _columns(words, names, replace=True)
+    words.need("SET")
+    if words.take("LOCATION"):
+        location = words.string()
+        words.end()
+        return Definition(
+            "ALTER_TABLE", lambda session: _changed(session, names, location=location)
+        )
+    words.need("TBLPROPERTIES")
+    properties = words.properties()
+    words.end()
+    return Definition(
+        "ALTER_TABLE", lambda session: _changed(session, names, properties=properties)
+    )
+
+
+def _changed(
+    session: Session,
+    names: list[str],
+    properties: dict[str, str] | None = None,
+    location: str | None = None,
+) -> list[str]:
+    table = session.table(names)
+    storage = dict(table.raw["StorageDescriptor"])
+    if location is not None:
+        storage["Location"] = location
+    merged = {**table.properties, **(properties or {})}
+    described = table_input(table, Parameters=merged, StorageDescriptor=storage)
+    session.glue.update_table(table, described)
+    return []
+
+
+def _columns(words: Words, names: list[str], *, replace: bool = False) -> Definition:
+    words.need("COLUMNS")
+    added = columns(words)
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        storage = dict(table.raw["StorageDescriptor"])
+        known = [] if replace else storage.get("Columns", [])
+        taken = {column["Name"] for column in [*known, *(table.raw.get("PartitionKeys") or [])]}
+        for column in added:
+            if column["Name"] in taken:
+                raise failed(f"Duplicate column name: {column['Name']}")
+        storage["Columns"] = [*known, *added]
+        session.glue.update_table(table, table_input(table, StorageDescriptor=storage))
+        return []
+
+    return Definition("ALTER_TABLE", act)
+
+
+def _sees_partition(words: Words) -> bool:
+    return words.sees("PARTITION") or words.sees("IF", "NOT", "EXISTS")
+
+
+def partition(words: Words) -> dict[str, str]:
+    """`PARTITION (a = 'x', b = 1)`."""
+    words.need("PARTITION")
+    words.need("(")
+    found = {}
+    while True:
+        name = words.name()
+        words.need("=")
+        word = words.next
+        if word is not None and word.kind == "string":
+            found[name] = words.string()
+        else:
+            sign = "-" if words.take("-") else ""
+            found[name] = sign + words.name()
+        if not words.take(","):
+            break
+    words.need(")")
+    return found
+
+
+def values_of(table: GlueTable, given: dict[str, str]) -> list[str]:
+    if sorted(given) != sorted(table.keys):
+        raise failed(f"Partition spec {given} does not name every partition column of {table.name}")
+    return [given[name] for name in table.keys]
+
+
+def _add_partitions(words: Words, names: list[str]) -> Definition:
+    if_not_exists = words.take("IF", "NOT", "EXISTS")
+    added: list[tuple[dict[str, str], str | None]] = []
+    while words.next is not None:
+        given = partition(words)
+        added.append((given, words.string() if words.take("LOCATION") else None))
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
+        for given, location in added:
+            values = values_of(table, given)
+            if values in known:
+                if if_not_exists:
+                    continue
+                raise failed("AlreadyExistsException(message:Partition already exists.)")
+            place = location or default_location(table, values)
+            session.glue.create_partition(table.database, table.name, values, place)
+        return []
+
+    return Definition("ALTER_TABLE_ADD_PARTITION", act)
+
+
+def _drop_partitions(words: Words, names: list[str]) -> Definition:
+    if_exists = words.take("IF", "EXISTS")
+    dropped = [partition(words)]
+    while words.take(","):
+        dropped.append(partition(words))
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
+        for given in dropped:
+            values = values_of(table, given)
+            if values in known:
+                session.glue.drop_partition(table, values)
+            elif not if_exists:
+                raise failed(f"Partition or table doesn't exist: {given}")
+        return []
+
+    return Definition("ALTER_TABLE_DROP_PARTITION", act)
+
+
+def repair(words: Words) -> Definition:
+    """MSCK REPAIR TABLE: register the `column=value/` folders that are there."""
+    words.need("REPAIR", "TABLE")
+    names = words.names()
+    words.end()
+
+    def act(session: Session) -> list[str]:
+        table = session.table(names)
+        bucket, prefix = address(folder(table.location))
+        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
+        missing: dict[str, list[str]] = {}
+        for item in session.store.listing(bucket, prefix):
+            parts = item.key[len(prefix) :].split("/")[: len(table.keys)]
+            pairs = [part.partition("=") for part in parts]
+            if [name.lower() for name, _, _ in pairs] == table.keys and not hidden(item.key):
+                values = [unquote(value) for _, _, value in pairs]
+                if values not in known:
+                    missing.setdefault("/".join(parts), values)
+        for path, values in missing.items():
+            place = f"s3://{bucket}/{prefix}{path}/"
+            session.glue.create_partition(table.database, table.name, values, place)
+        lines = []
+        if missing:
+            listed = "\t".join(f"{table.name}:{path}" for path in missing)
+            lines.append(f"Partitions not in metastore:\t{listed}")
+            lines += [f"Repair: Added partition to metastore {table.name}:{p}" for p in missing]
+        return lines
+
+    return Definition("MSCK_REPAIR_TABLE", act)
