@@ -171,7 +171,7 @@ def test_the_aws_command_line_reaches_queues_when_it_is_told_the_endpoint(aws: A
 @pytest.mark.parametrize(
     ("service", "operation", "parameters"),
     [
-        ("athena", "list_engine_versions", {}),
+        ("glue", "list_column_statistics_task_runs", {}),
         ("lambda", "list_capacity_providers", {}),
         (
             "elasticache",
