@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -179,6 +181,10 @@ def test_ctrl_c_says_what_was_and_what_was_not_put(
 
 def test_a_terminal_gets_a_progress_bar_and_a_pipe_does_not(place: Place) -> None:
     ours, theirs = pty.openpty()
+    drawn: list[bytes] = []
+    # Read while it draws: a terminal that nobody reads is full after 4 KiB.
+    reading = threading.Thread(target=lambda: drawn.extend(read_all(ours)))
+    reading.start()
     with subprocess.Popen(
         [sys.executable, "-m", "cli.main", "replay", "flight", "--limit", "500", "--rate", "1000"],
         cwd=ROOT,
@@ -188,12 +194,21 @@ def test_a_terminal_gets_a_progress_bar_and_a_pipe_does_not(place: Place) -> Non
     ) as process:
         assert process.stdout
         out = process.stdout.read().decode()
-        assert process.wait(20) == 0
-    drawn = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+        assert process.wait(60) == 0
     os.close(theirs)
+    reading.join()
+    os.close(ours)
     assert out.startswith("Put 500 flight events")
-    assert re.search(r"flight .*━.* \d+ put \d+/s", drawn)
+    assert re.search(r"flight .*━.* \d+ put \d+/s", b"".join(drawn).decode())
+
+
+def read_all(terminal: int) -> Iterator[bytes]:
+    """Everything that is drawn on a terminal until its other end is closed."""
+    while True:
+        try:
+            yield os.read(terminal, 1 << 16)
+        except OSError:
+            return
 
 
 @pytest.mark.parametrize(
