@@ -31,7 +31,12 @@ class Dependencies(lambda_.LayerVersion):
         super().__init__(
             scope,
             name,
-            code=lambda_.Code.from_asset(str(layer.folder(requirements=requirements))),
+            # Whoever imports from the folder here leaves bytecode of this interpreter in it.
+            code=lambda_.Code.from_asset(
+                str(layer.folder(requirements=requirements)),
+                exclude=["__pycache__"],
+                ignore_mode=cdk.IgnoreMode.GIT,
+            ),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
             description=f"The functions' dependencies: {listed}",

@@ -1,6 +1,9 @@
 """What is deployed for an event type, and the interface by which clients find it and processors."""
 
-from collections.abc import Mapping
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from events import registry
@@ -8,6 +11,7 @@ from events.columns import glue_columns
 from events.contract import OnDemand
 from events.presence import required
 from functions.delivery_transform.settings import BUFFER_MEGABYTES
+from infra import layer
 from infra.environments import named
 from tests.infra.assembly import Assembly, synthesize
 
@@ -241,16 +245,26 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
 def test_synthesizing_again_elsewhere_gives_the_same_files(
     assemblies: Mapping[str, Assembly], tmp_path: Path
 ) -> None:
-    """No path, time or random name enters an assembly; without a context it is dev's."""
+    """No path, time or random name enters an assembly, nor the bytecode that an import from the
+    layer has left there since; without a context it is dev's."""
     again = tmp_path / "elsewhere"
-    with synthesize(None, again) as process:
+    with bytecode(layer.folder() / "python"), synthesize(None, again) as process:
         assert process.communicate() == ("", "")
     assert _files(again) == _files(assemblies["dev"].folder)
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+@contextmanager
+def bytecode(folder: Path) -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="imported-", dir=folder) as module:
+        cached = Path(module) / "__pycache__" / "module.pyc"
+        cached.parent.mkdir()
+        cached.write_bytes(b"bytecode")
+        yield
+
+
+def _files(folder: Path) -> dict[str, str]:
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
         if path.is_file()
     }
