@@ -20,10 +20,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from events.aggregation import MAGIC, deaggregate
 from events.contract import Event
 from events.decoding import Decoder
 from events.rejection import Rejected
-from functions.shared.aggregation import MAGIC, deaggregate
 
 E = TypeVar("E", bound=Event)
 D = TypeVar("D", bound=Event)

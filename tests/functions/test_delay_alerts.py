@@ -25,7 +25,7 @@ from functions.delay_alerts.alerts import alert
 from functions.delay_alerts.settings import Settings
 from functions.shared.emitter import ATTEMPTS, CONFIG, Emitter
 from functions.shared.processor import Cause
-from tests.functions.test_aggregation import aggregate
+from tests.events.test_aggregation import aggregate
 
 DEPARTURE = datetime(2013, 1, 1, 10, 59, tzinfo=UTC)
 ARRIVED = 1_760_000_000.125

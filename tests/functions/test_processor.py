@@ -17,7 +17,7 @@ from events.decoding import Decoder
 from functions.shared.emitter import ATTEMPTS, MOST_RECORDS, Emitter, NotPut, chunks
 from functions.shared.ledger import described
 from functions.shared.processor import Cause, Output, Wrong, emit, process
-from tests.functions.test_aggregation import aggregate
+from tests.events.test_aggregation import aggregate
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
