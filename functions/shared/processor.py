@@ -23,6 +23,7 @@ import msgspec
 from events.aggregation import MAGIC, deaggregate
 from events.contract import Event
 from events.decoding import Decoder
+from events.mark import START, split
 from events.rejection import Rejected
 
 E = TypeVar("E", bound=Event)
@@ -145,7 +146,8 @@ def process(
 def records(event: dict[str, Any]) -> Iterator[tuple[Cause, datetime, bytes]]:
     """Every user record of a Kinesis event, with its arrival to the second, as delivery has it.
 
-    One pass in C reads the whole event; thousands of records share a second.
+    One pass in C reads the whole event; thousands of records share a second. A mark is taken off:
+    to a processor a replayed event is an event.
     """
     second, arrival = 0, datetime.fromtimestamp(0, UTC)
     for record in msgspec.convert(event["Records"], list[Record]):
@@ -155,10 +157,12 @@ def records(event: dict[str, Any]) -> Iterator[tuple[Cause, datetime, bytes]]:
             arrival = datetime.fromtimestamp(second, UTC)
         aggregated = deaggregate(data) if data[:4] == MAGIC else None
         if aggregated is None:
+            if data.startswith(START):
+                data = split(data)[1]
             yield Cause(record.id, 0, arrived), arrival, data
             continue
         for index, user in enumerate(aggregated):
-            yield Cause(record.id, index, arrived), arrival, user.data
+            yield Cause(record.id, index, arrived), arrival, split(user.data)[1]
 
 
 def emit(batch: Batch[D], put: Put[D]) -> None:
