@@ -53,13 +53,15 @@ class Gone(Struct, frozen=True, kw_only=True):
 
 
 class Reason(Struct, frozen=True, kw_only=True):
-    """Why a batch failed before: `error` says what is known beyond the condition."""
+    """Why a batch failed again: `error` says what is known beyond the condition."""
 
     failed_at: datetime
     condition: str
     request_id: str
     invocations: int
     error: str = ""
+    sequence_number: str = ""
+    """The record that failed alone, where it is known; empty for the batch as a whole."""
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -99,7 +101,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     note: str = ""
     """Why they may not be."""
     history: list[Reason] = []
-    """Earlier failures of the same records, the oldest first: redrives that did not succeed."""
+    """Why records of it are still here: redrives that did not succeed, the oldest first."""
 
     @property
     def lost(self) -> int:
