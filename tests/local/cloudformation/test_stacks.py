@@ -353,7 +353,6 @@ def test_without_rollback_a_failed_stack_can_be_rolled_back_later(cloud: Cloud) 
 @pytest.mark.parametrize(
     ("kind", "properties"),
     [
-        ("AWS::CloudWatch::Dashboard", {"DashboardName": "twice", "DashboardBody": "{}"}),
         ("AWS::Events::Rule", {"Name": "twice", "ScheduleExpression": "rate(1 hour)"}),
         ("AWS::Glue::Database", {"CatalogId": "1", "DatabaseInput": {"Name": "twice"}}),
         ("AWS::IAM::Role", ROLE["Properties"] | {"RoleName": "twice"}),
