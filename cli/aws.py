@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -95,6 +96,10 @@ class Account:
     @cached_property
     def s3(self) -> "S3Client":
         return self.session.client("s3", config=patient())
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", config=patient())
 
 
 def patient(*, read_timeout: int = 60, attempts: int = 4) -> "Config":

@@ -8,6 +8,8 @@
     ├─ WrongQuery        1    Athena did not answer
     ├─ Unbalanced        1    a record is not accounted for
     ├─ NotCompacted      1    event dates whose files are as small as before
+    ├─ NotRecovered      1    records that failed again, or are gone
+    ├─ Overtaken         1    a redrive that another one runs beside
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
     ├─ ForbiddenChange   3    a contract must not be deployed as it is
@@ -56,6 +58,14 @@ class Unbalanced(Failure):
 
 class NotCompacted(Failure):
     """Compaction of some event dates failed; nothing is lost."""
+
+
+class NotRecovered(Failure):
+    """A redrive did not recover everything; what failed again is in the archive."""
+
+
+class Overtaken(Failure):
+    """Somebody else works on the failure archive."""
 
 
 class Told(Failure):
