@@ -75,9 +75,20 @@ VIEW_COLUMNS = (
     Column(ARRIVAL_DATE, "varchar", "UTC date; a query that names it reads only those days"),
 )
 
+# What `headrace rejected resubmit` notes of each record that it put again. A line of the view is
+# known by `line`: where the record stood, and when it was rejected.
+RECEIPT_COLUMNS = {
+    "line": "string",
+    "run": "string",
+    "reason": "string",
+    "resubmitted_at": "bigint",
+}
+
 
 class Rejected(Construct):
-    """`<type>_errors`, `<type>_verdicts` and the view of both, `<type>_rejected`."""
+    """`<type>_errors`, `<type>_verdicts` and the view of both, `<type>_rejected`; beside them what
+    of it was resubmitted, `<type>_resubmitted`, and where an HTTP endpoint is fed, what it did not
+    take, `<type>_unsent`."""
 
     def __init__(
         self,
@@ -90,13 +101,20 @@ class Rejected(Construct):
         bucket: s3.IBucket,
         error_prefix: str,
         rejected_prefix: str,
+        resubmitted_prefix: str,
+        unsent_prefix: str,
     ) -> None:
+        """`unsent_prefix` is empty where there is no endpoint."""
         super().__init__(scope, name)
         days = environment.errors.expiry_days or KEPT_FOR_EVER_DAYS
-        for table, columns, prefix, description in (
+        tables = [
             ("errors", ERROR_COLUMNS, error_prefix, "Firehose could not deliver"),
             ("verdicts", VERDICT_COLUMNS, rejected_prefix, "the transform rejected"),
-        ):
+            ("resubmitted", RECEIPT_COLUMNS, resubmitted_prefix, "were put on delivery again"),
+        ]
+        if unsent_prefix:
+            tables.append(("unsent", ERROR_COLUMNS, unsent_prefix, "the endpoint did not take"))
+        for table, columns, prefix, description in tables:
             _lines(
                 self,
                 table.title(),

@@ -23,6 +23,8 @@ REJECTED_PREFIX = "rejected/"
 """The transform's lines on what it rejected: payload and reason."""
 SOURCE_PREFIX = "source/"
 """Records as they came."""
+RESUBMITTED_PREFIX = "resubmitted/"
+"""What of the rejected was put on delivery again, and by which run."""
 UNSENT_PREFIX = "unsent/"
 """Records that an HTTP endpoint did not take; the lake has them all the same."""
 
@@ -186,6 +188,7 @@ def _lifecycle(environment: Environment) -> list[s3.LifecycleRule]:
         ("Compacted", COMPACTED_PREFIX, environment.events),
         ("Errors", ERRORS_PREFIX, environment.errors),
         ("Rejected", REJECTED_PREFIX, environment.errors),
+        ("Resubmitted", RESUBMITTED_PREFIX, environment.errors),
         ("Unsent", UNSENT_PREFIX, environment.errors),
         ("Source", SOURCE_PREFIX, environment.source),
     ):

@@ -28,9 +28,11 @@ def of_event_type(
     retention: timedelta,
     stream: Dimensions,
     delivery: Dimensions,
+    resubmission: Dimensions,
     transform: Dimensions,
 ) -> list[Watch]:
-    """Of ingestion and delivery; `retention` is the stream's."""
+    """Of ingestion and delivery; `retention` is the stream's, `resubmission` the delivery stream
+    that rejected records are put on again."""
     firehose = partial(Watch, namespace="AWS/Firehose", dimensions=delivery)
     function = partial(Watch, namespace="AWS/Lambda", dimensions=transform, statistic="Sum")
     return [
@@ -53,6 +55,18 @@ def of_event_type(
             periods=LASTING,
             then=f"The oldest {name} event that is not yet in the lake is this many seconds old."
             " Read the delivery stream's log group: S3, the key or the transform refuses it.",
+        ),
+        Watch(
+            name="ResubmissionLate",
+            namespace="AWS/Firehose",
+            metric="DeliveryToS3.DataFreshness",
+            dimensions=resubmission,
+            statistic="Maximum",
+            threshold=FIREHOSE_LIMIT.total_seconds(),
+            periods=LASTING,
+            then=f"The oldest resubmitted {name} event that is not yet in the lake is this many"
+            " seconds old. Read the log group of that delivery stream; after 24 hours Firehose"
+            " drops it, and `headrace rejected resubmit --again` puts it once more.",
         ),
         firehose(
             name="DeliveryBehind",

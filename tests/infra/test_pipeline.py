@@ -26,6 +26,8 @@ TYPE_OUTPUTS = {
     "UniqueName",
     "DeliveredName",
     "RejectedName",
+    "ResubmittedName",
+    "ResubmissionStreamName",
     "CompactionFunctionName",
     "TransformFunctionName",
     "DataPrefix",
@@ -111,7 +113,7 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
     assert set(tables) == {
         f"{name}{suffix}"
         for name in registry.names()
-        for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected")
+        for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected", "_resubmitted")
     }
     for name, kind in registry.types().items():
         table = tables[f"{name}_delivered"]
@@ -141,7 +143,9 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
         }
 
 
-def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: Assembly) -> None:
+def test_delivery_reads_the_stream_or_takes_puts_and_transforms_converts_and_partitions(
+    assembly: Assembly,
+) -> None:
     environment = named(assembly.environment)
     tables = {
         table.properties["TableInput"]["Name"]: table.name
@@ -149,12 +153,14 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
     }
     for stream in assembly.resources("AWS::KinesisFirehose::DeliveryStream"):
         name = assembly.manifest[stream.stack]["tags"]["headrace:stage"]
+        direct = stream.name.startswith("Resubmission")
+        other = "Delivery" if direct else "Resubmission"
         ids = {
             resource.type: resource.name
             for resource in assembly.resources()
             if resource.stack == stream.stack
             and "Backup" not in resource.name
-            and not resource.name.startswith("Compaction")
+            and not resource.name.startswith(("Audit", "Compaction", other))
         }
         destination = stream.properties["ExtendedS3DestinationConfiguration"]
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
@@ -165,7 +171,9 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
         parameters.pop("RoleArn")
         schema = destination["DataFormatConversionConfiguration"]["SchemaConfiguration"]
         assert {
-            "source": stream.properties["KinesisStreamSourceConfiguration"]["KinesisStreamARN"],
+            "source": stream.properties.get("KinesisStreamSourceConfiguration", {}).get(
+                "KinesisStreamARN"
+            ),
             "transform": parameters,
             "table": schema["TableName"],
             "hints": destination["BufferingHints"],
@@ -174,7 +182,7 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
             "errors": destination["ErrorOutputPrefix"],
             "log": destination["CloudWatchLoggingOptions"]["LogStreamName"],
         } == {
-            "source": {"Fn::GetAtt": [ids["AWS::Kinesis::Stream"], "Arn"]},
+            "source": None if direct else {"Fn::GetAtt": [ids["AWS::Kinesis::Stream"], "Arn"]},
             "transform": {
                 "LambdaArn": {"Fn::GetAtt": [ids["AWS::Lambda::Function"], "Arn"]},
                 "BufferIntervalInSeconds": "15",
@@ -192,6 +200,13 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
             "!{firehose:error-output-type}/",
             "log": {"Ref": ids["AWS::Logs::LogStream"]},
         }
+        if direct:
+            at_rest = stream.properties["DeliveryStreamEncryptionConfigurationInput"]
+            assert stream.properties["DeliveryStreamType"] == "DirectPut"
+            assert (at_rest["KeyType"], bool(assembly.key(at_rest["KeyARN"]))) == (
+                "CUSTOMER_MANAGED_CMK",
+                True,
+            )
 
 
 def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembly) -> None:

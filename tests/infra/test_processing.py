@@ -22,13 +22,18 @@ from tests.infra.test_pipeline import stack_of
 Seen = tuple[str, dict[str, Any], str, float, int]
 
 
+OTHERS = ("Audit", "Compaction", "Resubmission")
+"""Constructs of an event type's stack that are looked at elsewhere."""
+LATE = "ResubmissionLate"
+
+
 def ids(assembly: Assembly, stack: str) -> dict[str, str]:
     """The one resource of each type in a stack, those of the compaction left out; of a type with
     several, any."""
     return {
         one.type: one.name
         for one in assembly.resources()
-        if one.stack == stack and not one.name.startswith("Compaction")
+        if one.stack == stack and not one.name.startswith(OTHERS)
     }
 
 
@@ -116,7 +121,7 @@ def seen(assembly: Assembly, stack: str) -> dict[str, Seen]:
     """A stack's alarms by metric; what is the same for all of them is compared here."""
     found: dict[str, Seen] = {}
     for alarm in assembly.resources("AWS::CloudWatch::Alarm"):
-        if alarm.stack != stack or alarm.name.startswith("Compaction"):
+        if alarm.stack != stack or alarm.name.startswith(OTHERS) or LATE in alarm.name:
             continue
         properties = dict(alarm.properties)
         (topic,) = properties.pop("AlarmActions")
@@ -190,6 +195,26 @@ def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assem
             "Errors": ("AWS/Lambda", function, "Sum", 1, 1),
             "Throttles": ("AWS/Lambda", function, "Sum", 1, 3),
         }
+
+
+def test_what_is_resubmitted_is_watched_until_it_is_in_the_lake(assembly: Assembly) -> None:
+    for name in registry.names():
+        stack = stack_of(assembly, name)
+        (stream,) = (
+            one.name
+            for one in assembly.resources("AWS::KinesisFirehose::DeliveryStream")
+            if one.stack == stack and one.name.startswith("Resubmission")
+        )
+        (alarm,) = (
+            one.properties
+            for one in assembly.resources("AWS::CloudWatch::Alarm")
+            if one.stack == stack and LATE in one.name
+        )
+        assert (alarm["MetricName"], alarm["Threshold"], alarm["Dimensions"]) == (
+            "DeliveryToS3.DataFreshness",
+            900,
+            [{"Name": "DeliveryStreamName", "Value": {"Ref": stream}}],
+        )
 
 
 @pytest.mark.parametrize(
