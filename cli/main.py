@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import compact, contracts, local, query, replay, status, types
+from cli.commands import compact, contracts, failures, local, query, redrive, replay, status, types
 from cli.telling import failures_told
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def headrace(
       headrace status                      what came in, was delivered, rejected
       headrace query --name worst_carriers ask the lake
       headrace compact flight              few large files of many small ones
+      headrace failures list               what processors failed, with its payload
+      headrace redrive                     process it again: what, and then --yes
 
     \b
     Exit codes
@@ -70,7 +72,9 @@ app.command("query")(query.query)
 app.command("status")(status.status)
 app.command("types")(types.types)
 app.command("compact")(compact.compact)
+app.command("redrive")(redrive.redrive)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(failures.app, name="failures")
 app.add_typer(local.app, name="local")
 
 

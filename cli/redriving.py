@@ -19,7 +19,7 @@ once more, alone, and what follows it goes on without it. No record is given up 
 alone, and none is tried a second time after that, so no batch loops.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,13 +80,13 @@ class Answer(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What an answer changes in the archive, and the numbers of records behind it."""
+    """What an answer changes in the archive, and the records behind it by their batch's id:
+    how many were recovered, and which one failed again."""
 
     kept: tuple[Batch, ...]
     finished: tuple[Batch, ...]
-    recovered: int
-    failed: tuple[str, ...]
-    """Ids of the batches in which a record failed again, one for each."""
+    recovered: Counter[str]
+    failed: str | None
 
 
 class Unusable(Exception):
@@ -147,16 +147,17 @@ class Lane:
     def answered(self, answer: Answer) -> Settlement:
         """Take in the answer to the last invocation."""
         piece = self._pieces.popleft()
-        touched = list(dict.fromkeys(item.open for item in piece[: answer.acknowledged]))
-        for item in piece[: answer.acknowledged]:
+        done = piece[: answer.acknowledged]
+        touched = list(dict.fromkeys(item.open for item in done))
+        for item in done:
             del item.open.waiting[item.number]
-        failed: tuple[str, ...] = ()
+        failed = None
         rest = piece[answer.acknowledged :]
         if len(piece) == len(rest) == 1:
             [item] = rest
             item.open.failed[item.number] = _reason(answer, item.number)
             touched.append(item.open)
-            failed = (item.open.batch.failure_id,)
+            failed = item.open.batch.failure_id
         elif rest:
             cut = 1 if answer.named else (len(rest) + 1) // 2
             self._pieces.extendleft(part for part in (rest[cut:], rest[:cut]) if part)
@@ -164,7 +165,7 @@ class Lane:
         return Settlement(
             kept=tuple(rest for _, rest in states if rest is not None),
             finished=tuple(batch for batch, rest in states if rest is None),
-            recovered=answer.acknowledged,
+            recovered=Counter(item.open.batch.failure_id for item in done),
             failed=failed,
         )
 
