@@ -9,7 +9,6 @@ from local.athena.statements import alter, show, tables, views
 from local.athena.statements.base import UTILITY, Outcome, Session, Statement, text_output
 from local.athena.statements.ctas import CreateTableAs
 from local.athena.statements.insert import Insert
-from local.athena.statements.prepared import Deallocate, Execute, Prepare
 from local.athena.statements.select import Select
 from local.athena.statements.unload import Unload
 from local.athena.statements.words import Words
@@ -38,7 +37,10 @@ STATEMENTS = [
     "VALUES",
     "WITH",
 ]
-UNSUPPORTED = ("ANALYZE", "DELETE", "EXPLAIN", "MERGE", "OPTIMIZE", "UPDATE", "VACUUM")
+UNSUPPORTED = {
+    *("ANALYZE", "DEALLOCATE", "DELETE", "EXECUTE", "EXPLAIN", "MERGE", "OPTIMIZE", "PREPARE"),
+    *("UPDATE", "VACUUM"),
+}
 
 
 class Unsupported:
@@ -99,7 +101,4 @@ READERS: dict[tuple[str, ...], Callable[[str, Words], Statement]] = {
     ("DESC",): lambda _, words: show.describe(words),
     ("INSERT",): Insert.parse,
     ("UNLOAD",): Unload.parse,
-    ("PREPARE",): Prepare.parse,
-    ("EXECUTE",): Execute.parse,
-    ("DEALLOCATE",): Deallocate.parse,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +63,6 @@ class Session:
     parameters: Sequence[str] = ()
     cutoff: int | None = None
     enforced: bool = False
-    prepared: MutableMapping[str, str] = field(default_factory=dict)
     planning_seconds: float = 0.0
 
     def relation(
