@@ -15,6 +15,7 @@ from local import (
     functions,
     kinesis,
     mapping,
+    queues,
     refusals,
     routes,
     settings,
@@ -25,7 +26,15 @@ from local.settings import Settings
 LOG = logging.getLogger(__name__)
 HEALTH = "/_headrace/health"
 
-PARTS: tuple[ModuleType, ...] = (cloudformation, kinesis, functions, athena, delivery, mapping)
+PARTS: tuple[ModuleType, ...] = (
+    cloudformation,
+    queues,
+    kinesis,
+    functions,
+    athena,
+    delivery,
+    mapping,
+)
 """Every part, in the order in which they start; they stop in the reverse order."""
 
 

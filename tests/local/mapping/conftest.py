@@ -124,10 +124,11 @@ class Lab:
 
     def mapping(self, function: str, source: str, **parameters: Any) -> dict[str, Any]:
         """A new mapping, when it is enabled (or disabled, if asked for)."""
+        asked = {"StartingPosition": "TRIM_HORIZON"} if ":sqs:" not in source else {}
         created: dict[str, Any] = self.functions.create_event_source_mapping(
             FunctionName=function,
             EventSourceArn=source if source.startswith("arn:") else self.arn(source),
-            **{"StartingPosition": "TRIM_HORIZON"} | parameters,
+            **asked | parameters,
         )
         self.mappings.append(created["UUID"])
         wanted = "Enabled" if parameters.get("Enabled", True) else "Disabled"
