@@ -8,6 +8,7 @@ from constructs import Construct
 from events.contract import Event
 from infra import watches
 from infra.alarms import Alarms
+from infra.audit import Audit
 from infra.catalog import Table
 from infra.compaction import Compaction
 from infra.delivery import Delivery, Transform
@@ -19,6 +20,7 @@ from infra.interface import export, publish, tags
 from infra.lake import Lake
 from infra.rejected import Rejected
 from infra.storage import (
+    AUDITS_PREFIX,
     COMPACTED_PREFIX,
     ERRORS_PREFIX,
     EVENTS_PREFIX,
@@ -31,7 +33,7 @@ from infra.storage import (
 
 
 class EventType(cdk.Stack):
-    """ingestion ─► transform ─► delivery ─► table ─► compaction ─► views
+    """ingestion ─► transform ─► delivery ─► table ─► compaction ─► views ─► audit
     └─► endpoint      └─► rejected ─► resubmission ─► transform"""
 
     def __init__(
@@ -122,6 +124,20 @@ class EventType(cdk.Stack):
             resubmitted_prefix=f"{RESUBMITTED_PREFIX}{name}/",
             unsent_prefix=unsent_prefix,
         )
+        audit = Audit(
+            self,
+            "Audit",
+            environment=environment,
+            event_type=name,
+            ingestion=ingestion,
+            database=lake.database,
+            bucket=lake.bucket,
+            key=lake.key,
+            dependencies=dependencies,
+            alarms=lake.alarms,
+            audit_prefix=f"{AUDITS_PREFIX}{name}/",
+            prefixes=[data_prefix, f"{COMPACTED_PREFIX}{name}/", error_prefix, rejected_prefix],
+        )
 
         Alarms(
             self,
@@ -176,6 +192,7 @@ class EventType(cdk.Stack):
             UniqueName=compaction.views.unique_name,
             DeliveredName=table.resource.ref,
             CompactionFunctionName=compaction.function.resource.function_name,
+            AuditFunctionName=audit.function.resource.function_name,
             RejectedName=rejected.view_name,
             ResubmittedName=f"{name}_resubmitted",
             ResubmissionStreamName=resubmission.resource.delivery_stream_name,

@@ -142,9 +142,11 @@ def of_processor(
     consumer: Dimensions | None,
     mapping: Dimensions,
     queue: Dimensions,
+    rescue: Dimensions,
 ) -> list[Watch]:
     """Of a processor; `retention` is that of the stream it reads, `age` the oldest record that it
-    tries; `consumer` is none where it shares the stream's throughput.
+    tries; `consumer` is none where it shares the stream's throughput, `rescue` the function that
+    reads back what it gave up.
 
     An age is worth an alarm at a quarter of the retention, and before that where it could not grow
     as far: nothing older than `age` is tried, and no message older than its queue's own retention
@@ -152,6 +154,13 @@ def of_processor(
     """
     invoked = partial(Watch, namespace="AWS/Lambda", dimensions=function, statistic="Sum")
     queued = partial(Watch, namespace="AWS/SQS", dimensions=queue, statistic="Maximum")
+    rescued = partial(
+        Watch,
+        namespace="Headrace",
+        dimensions={"Processor": name},
+        statistic="Sum",
+        threshold=1,
+    )
     behind = _milliseconds(min(retention / 4, age / 2))
     hours = age / timedelta(hours=1)
     late = (
@@ -206,19 +215,46 @@ def of_processor(
             " moved on. Compare the queue's policy and key with what is deployed; note the time,"
             " and replay the stream from before it while it still holds the records.",
         ),
-        queued(
+        rescued(
             name="Failures",
-            metric="ApproximateNumberOfMessagesVisible",
+            metric="RescuedBatches",
+            then=f"{name} gave batches up; their records are kept. `headrace failures list` shows"
+            " them and why. Mend the cause, then `headrace redrive`.",
+        ),
+        rescued(
+            name="LostRecords",
+            metric="LostRecords",
+            then=f"Records that {name} gave up were no longer on the stream when they were to be"
+            " rescued: `headrace failures list` names them. Lengthen the contract's retention, and"
+            " ask the producers for them.",
+        ),
+        rescued(
+            name="Unreadable",
+            metric="Unreadable",
+            then=f"Something else than a failure came to the failure queue of {name}. It is kept"
+            " under failures/unreadable/ in the bucket, with the reason: find out who sent it.",
+        ),
+        rescued(
+            name="NotRescued",
+            metric="NotRescued",
+            periods=LASTING,
+            then=f"Failed batches of {name} could not be kept, and are tried again. The rescue's"
+            " log group says why: the stream, the key or the bucket refuses it.",
+        ),
+        invoked(
+            name="RescueErrors",
+            metric="Errors",
+            dimensions=rescue,
             threshold=1,
-            then=f"{name} gave batches up. Its failure queue says which shard and sequence numbers,"
-            " its log group why. Mend the cause, then re-drive them.",
+            then=f"The rescue of {name} itself raised or ran out of time; its messages come again."
+            " Read its log group, and mend it before the stream forgets what they point at.",
         ),
         queued(
             name="FailuresOld",
             metric="ApproximateAgeOfOldestMessage",
             threshold=min(retention / 4, QUEUE_RETENTION / 2).total_seconds(),
-            then=f"A failed batch of {name} has waited this many seconds: re-drive it, or save its"
-            " records, before they expire on the stream.",
+            then=f"A failed batch of {name} has waited this many seconds for its rescue: mend that"
+            " before its records expire on the stream.",
         ),
     ]
 
@@ -249,5 +285,52 @@ def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
             threshold=1,
             then=f"An event date of {name} could not be compacted: its rows are where they were,"
             " and other dates went on. The function's log group names the date and why.",
+        ),
+    ]
+
+
+def of_audit(name: str, *, function: Dimensions, retention: timedelta) -> list[Watch]:
+    """Of an event type's audit; `retention` is the stream's."""
+    found = partial(
+        Watch, namespace="Headrace", dimensions={"EventType": name}, statistic="Maximum"
+    )
+    return [
+        found(
+            name="Missing",
+            metric="MissingRecords",
+            threshold=1,
+            then=f"Records of {name} are on the stream and nowhere else. `headrace audit {name}`"
+            " names them: put them again before the stream forgets them, then find what lost them.",
+        ),
+        found(
+            name="Lost",
+            metric="LostRecords",
+            threshold=1,
+            then=f"Records of {name} were missing until the stream forgot them. The audit's last"
+            " reports under audits/ in the bucket name them: ask the producers for them.",
+        ),
+        found(
+            name="TrimmedUnaudited",
+            metric="TrimmedUnaudited",
+            threshold=1,
+            then=f"The stream forgot records of {name} before any audit read them: what became of"
+            " them is not proven. Lengthen the contract's retention, or audit more often.",
+        ),
+        found(
+            name="Behind",
+            metric="UnauditedSeconds",
+            threshold=(retention / 2).total_seconds(),
+            then=f"The audit of {name} is this many seconds behind: half of what the stream keeps."
+            " Run it more often (audit_hours), or lengthen the contract's retention.",
+        ),
+        Watch(
+            name="Failed",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions=function,
+            statistic="Sum",
+            threshold=1,
+            then=f"The audit of {name} failed: nothing is proven since the last report. Its log"
+            " group says why; the next run of the schedule tries again, from the same record on.",
         ),
     ]

@@ -28,6 +28,7 @@ TYPE_OUTPUTS = {
     "RejectedName",
     "ResubmittedName",
     "ResubmissionStreamName",
+    "AuditFunctionName",
     "CompactionFunctionName",
     "TransformFunctionName",
     "DataPrefix",
@@ -253,6 +254,7 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
         for package, prefixes in (
             ("delivery_transform", ("rejected",)),
             ("compaction", ("events", "compacted", "compaction")),
+            ("audit", ("audits",)),
         )
     }
 
