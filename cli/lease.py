@@ -42,8 +42,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 class Lease:
     """Held while the `with` block lasts, by a thread that renews it.
 
-    `lost` when somebody else has it, or it could not be renewed for too long: then whoever held it
-    must stop, and `on_lost` is called. `beat` is called at every renewal.
+    Whoever has lost it must stop. `beat` is called at every renewal.
     """
 
     def __init__(
@@ -54,22 +53,23 @@ class Lease:
         *,
         say: Callable[[str], None] = lambda _: None,
         beat: Callable[[], None] = lambda: None,
-        on_lost: Callable[[], None] = lambda: None,
-        renewed: float = RENEWED,
-        dead: float = DEAD,
     ) -> None:
         self._s3 = s3
         self._place: dict[str, Any] = {"Bucket": bucket, "Key": KEY}
         self._holder = Holder(run=run, started_at=datetime.now(UTC))
         self._say = say
         self._beat = beat
-        self._on_lost = on_lost
-        self._renewed = renewed
-        self._dead = dead
+        self._renewed_at = 0.0
         self._etag = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self.lost = False
+        self._lost = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether somebody else may hold it, even while a call that renews it hangs."""
+        old = time.monotonic() - self._renewed_at > DEAD
+        return self._lost or (old and not self._ended.is_set())
 
     def __enter__(self) -> "Lease":
         """Raises Overtaken when another run holds it and is alive."""
@@ -77,15 +77,17 @@ class Lease:
             self._take_over()
             if self._etag:
                 break
+        self._renewed_at = time.monotonic()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        self._lost = self.lost
         self._ended.set()
         self._thread.join()
-        if self.lost:
+        if self._lost:
             return
         try:
             self._s3.delete_object(**self._place, IfMatch=self._etag)
@@ -108,16 +110,16 @@ class Lease:
                     "now: wait until it has ended, then repeat the command."
                 )
             seen = etag
-            if age > self._dead:
+            if age > DEAD:
                 self._etag = self._put(IfMatch=etag)
                 return
             if not told:
                 told = True
                 self._say(
                     f"Redrive {holder.run} was here {age:.0f} s ago; going on in "
-                    f"{self._dead - age:.0f} s unless it does."
+                    f"{DEAD - age:.0f} s unless it does."
                 )
-            time.sleep(min(LOOKED, self._renewed))
+            time.sleep(LOOKED)
 
     def _look(self) -> tuple[str, float, Holder] | None:
         """Its version, its age in seconds, and whose it is; None when it is gone."""
@@ -144,17 +146,15 @@ class Lease:
     def _renew(self) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        renewed = time.monotonic()
-        while not self._ended.wait(self._renewed):
+        while not self._ended.wait(RENEWED) and not self.lost:
+            begun = time.monotonic()
             try:
                 self._etag = self._put(IfMatch=self._etag)
-                if self._etag:
-                    renewed = time.monotonic()
-                    self._beat()
-                    continue
+                if not self._etag:
+                    break
+                self._renewed_at = begun
+                self._beat()
             except (BotoCoreError, ClientError):
-                if time.monotonic() - renewed < self._dead - 2 * self._renewed:
-                    continue
-            self.lost = True
-            self._on_lost()
-            return
+                # Tried again until it is too old.
+                continue
+        self._lost = self.lost or not self._etag

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from cli.aws import explain
 from cli.errors import Failure
 from cli.failures import Archive, Stored, encoded
 from cli.lease import Lease
@@ -39,6 +40,7 @@ class Run:
 
     @property
     def overtaken(self) -> bool:
+        """Whether another run may be at work: then this one must not go on."""
         return self._lease is not None and self._lease.lost
 
     def interrupt(self) -> None:
@@ -55,7 +57,6 @@ class Run:
             self._id,
             say=say,
             beat=self._beat,
-            on_lost=self._stopping.set,
         )
         with self._lease:
             yield
@@ -74,7 +75,14 @@ class Run:
 
     def _attempt(self, stored: Sequence[Stored], together: int, *, shown: bool) -> Exception | None:
         account, books = self._account, self._books
-        redrive = Redrive(self._archive, account.functions, account.kinesis, books, self._stopping)
+        redrive = Redrive(
+            self._archive,
+            account.functions,
+            account.kinesis,
+            books,
+            self._stopping,
+            lambda: self.overtaken,
+        )
         total = sum(one.summary.records for one in stored)
         try:
             with bar(
@@ -91,7 +99,8 @@ class Run:
 
     def _why(self, error: Exception | None) -> str:
         if error is not None:
-            return str(error) if isinstance(error, Failure) else type(error).__name__
+            failure = error if isinstance(error, Failure) else explain(error)
+            return str(failure) if failure else type(error).__name__
         if self.overtaken:
             return "another redrive has taken over"
         return "interrupted" if self.interrupted else ""

@@ -194,18 +194,20 @@ class Redrive:
         kinesis: "KinesisClient",
         account: Account,
         stopping: threading.Event,
+        overtaken: Callable[[], bool],
     ) -> None:
         self._archive = archive
         self._functions = functions
         self._kinesis = kinesis
         self._account = account
         self._stopping = stopping
+        self._overtaken = overtaken
         self._invoke = Invoker(functions, account, stopping)
 
     def run(self, stored: Sequence[Stored], *, together: int, progress: Callable[[], None]) -> None:
         """Raises the first Failure or error of AWS that ended a lane, when all have stopped."""
         for lanes in by_function(stored, lambda arn: parents(self._kinesis, arn)):
-            if self._stopping.is_set():
+            if self._ending():
                 return
             self._function(lanes, together, progress)
 
@@ -233,13 +235,16 @@ class Redrive:
                 invoke=lambda invocation: self._invoke(invocation, report=chosen.report),
                 settle=self._settle,
                 behind=behind,
-                stopping=self._stopping.is_set,
+                stopping=self._ending,
             )
         except Stopped:
             return
         except BaseException:
             self._stopping.set()
             raise
+
+    def _ending(self) -> bool:
+        return self._stopping.is_set() or self._overtaken()
 
     def _settle(self, settlement: Settlement) -> None:
         self._archive.keep(settlement.kept)

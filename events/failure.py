@@ -5,6 +5,7 @@ In the lake's bucket, under `failures/`:
     batches/<id>.json.gz                       the batch: one JSON object, with the records
     records/failed_date=<date>/<id>.json.gz    the same for SQL: one JSON line per user record
     receipts/<run>.json                        what a redrive did
+    redrives/lease.json                        which redrive runs now
     unreadable/<digest>.json                   what came to the failure queue and is no failure
 
 The lines are written first and the batch last: a batch that is there is there with its lines, and a

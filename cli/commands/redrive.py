@@ -170,9 +170,9 @@ def _judge(
     if error is not None:
         say(f"headrace: Stopped: {left}.")
         raise error
-    if overtaken:
+    if overtaken and receipt.totals.left:
         raise Overtaken(f"Stopped, because another redrive has taken over: {left}.")
-    if interrupted:
+    if interrupted and receipt.totals.left:
         raise Interrupted(f"Interrupted: {left}; repeat the command to go on.")
     if again := receipt.totals.failed_again:
         raise NotRecovered(
