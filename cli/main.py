@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import compact, contracts, failures, local, query, redrive, replay, status, types
+from cli.commands import (
+    compact,
+    contracts,
+    failures,
+    local,
+    query,
+    redrive,
+    rejected,
+    replay,
+    status,
+    types,
+)
 from cli.telling import failures_told
 
 if TYPE_CHECKING:
@@ -76,6 +87,7 @@ app.command("redrive")(redrive.redrive)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(failures.app, name="failures")
 app.add_typer(local.app, name="local")
+app.add_typer(rejected.app, name="rejected")
 
 
 def main() -> None:

@@ -40,6 +40,16 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     error_prefix: str
     delivered_name: str = ""
     """The table that delivery writes, where `table_name` is a view of it."""
+    unique_name: str = ""
+    """The view that shows each event once."""
+    rejected_name: str = ""
+    resubmitted_name: str = ""
+    """The table of receipts: what of the rejected was put again."""
+    resubmission_stream_name: str = ""
+    """The delivery stream that takes it."""
+    unsent_name: str = ""
+    """Empty, as the next, where no HTTP endpoint is fed."""
+    endpoint_resubmission_stream_name: str = ""
     compaction_function_name: str = ""
 
 

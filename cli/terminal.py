@@ -50,6 +50,11 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def printable(text: str) -> str:
+    """Text that cannot steer the terminal, whatever a payload holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def say(text: str) -> None:
     """A remark: a line on standard error, after the data that it is about."""
     sys.stdout.flush()
