@@ -13,6 +13,7 @@
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
     ├─ ForbiddenChange   3    a contract must not be deployed as it is
+    ├─ NotProven         4    records are missing, or what was asked for cannot be proven
     └─ Interrupted     130    Ctrl-C
 
 The number is the exit code of `headrace`. `headrace local -- COMMAND` returns COMMAND's exit
@@ -85,6 +86,12 @@ class ForbiddenChange(Failure):
     """Deploying a contract would harm the rows that are there."""
 
     code = 3
+
+
+class NotProven(Failure):
+    """The audit found records missing, or the stream no longer has what would prove otherwise."""
+
+    code = 4
 
 
 class Interrupted(Failure):

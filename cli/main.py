@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli.commands import (
+    audit,
     compact,
     contracts,
     failures,
@@ -65,6 +66,7 @@ def headrace(
       headrace status                      what came in, was delivered, rejected
       headrace query --name worst_carriers ask the lake
       headrace compact flight              few large files of many small ones
+      headrace audit flight                prove that nothing is missing
       headrace failures list               what processors failed, with its payload
       headrace redrive                     process it again: what, and then --yes
 
@@ -74,6 +76,7 @@ def headrace(
       1    it did not work; one sentence on standard error says what to do
       2    wrong usage
       3    a contract must not be deployed as it is
+      4    records are missing, or what was asked for cannot be proven
       130  interrupted
     """
 
@@ -83,6 +86,7 @@ app.command("query")(query.query)
 app.command("status")(status.status)
 app.command("types")(types.types)
 app.command("compact")(compact.compact)
+app.command("audit")(audit.audit)
 app.command("redrive")(redrive.redrive)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(failures.app, name="failures")

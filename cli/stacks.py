@@ -26,6 +26,8 @@ class Lake(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     bucket_name: str
     database_name: str
     work_group_name: str
+    failures_name: str = ""
+    """The view of the failure archive."""
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -51,6 +53,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """Empty, as the next, where no HTTP endpoint is fed."""
     endpoint_resubmission_stream_name: str = ""
     compaction_function_name: str = ""
+    audit_function_name: str = ""
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

@@ -90,7 +90,8 @@ class Wrong(NamedTuple):
 class Batch(Generic[D]):
     """What became of a batch: received = outputs + unput + filtered + wrong.
 
-    `failed` is the first record that is not to be acknowledged, `error` why.
+    `failed` is the first record that is not to be acknowledged, `error` why. `places` says of each
+    output how many records came before it.
     """
 
     received: int = 0
@@ -100,10 +101,19 @@ class Batch(Generic[D]):
     wrong: list[Wrong] = field(default_factory=list)
     failed: Cause | None = None
     error: Exception | None = None
+    places: list[int] = field(default_factory=list)
+    acknowledged_before: int = 0
 
-    def fail(self, cause: Cause, error: Exception) -> None:
-        """Acknowledge nothing from this record on."""
+    def fail(self, cause: Cause, error: Exception, before: int) -> None:
+        """Acknowledge nothing from this record on, which so many came before: a Kinesis record is
+        acknowledged as a whole, with all that is aggregated in it, or not at all."""
         self.failed, self.error = cause, error
+        self.acknowledged_before = before - cause.subsequence_number
+
+    @property
+    def acknowledged(self) -> int:
+        """User records that the event source mapping will not deliver again."""
+        return self.received if self.failed is None else self.acknowledged_before
 
     def answer(self) -> dict[str, Any]:
         """What the function returns to its event source mapping (ReportBatchItemFailures)."""
@@ -132,13 +142,14 @@ def process(
         except Rejected as rejected:
             batch.wrong.append(Wrong(cause, str(rejected.reason), rejected.detail))
         except Exception as error:
-            batch.fail(cause, error)
+            batch.fail(cause, error, batch.received)
             return batch
         else:
             if found is None:
                 batch.filtered += 1
             else:
                 batch.outputs.append(Output(cause, found))
+                batch.places.append(batch.received)
         batch.received += 1
     return batch
 
@@ -176,6 +187,6 @@ def emit(batch: Batch[D], put: Put[D]) -> None:
     failed = put([output.event for output in batch.outputs])
     if failed is not None:
         index, error = failed
-        batch.fail(batch.outputs[index].cause, error)
+        batch.fail(batch.outputs[index].cause, error, batch.places[index])
         batch.unput = len(batch.outputs) - index
         del batch.outputs[index:]

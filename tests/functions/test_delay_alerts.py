@@ -266,6 +266,7 @@ def test_a_batch_puts_its_alerts_and_accounts_for_every_record(
         "Unput": 0,
         "Filtered": 2,
         "Rejected": 2,
+        "Acknowledged": 7,
         "Failed": 0,
     }
     named = ("level", "message", "reason", "shard_id", "sequence_number", "subsequence_number")
@@ -297,6 +298,7 @@ def test_while_alerts_cannot_be_put_nothing_from_the_first_on_is_acknowledged(
         "Unput": 3,
         "Filtered": 3,
         "Rejected": 2,
+        "Acknowledged": 1,
         "Failed": 1,
     }
     (failed,) = (line for line in lines if line.get("level") == "ERROR")
