@@ -18,6 +18,7 @@ from local import (
     queues,
     refusals,
     routes,
+    schedules,
     settings,
 )
 from local.http import Request, Response, Server
@@ -34,6 +35,7 @@ PARTS: tuple[ModuleType, ...] = (
     athena,
     delivery,
     mapping,
+    schedules,
 )
 """Every part, in the order in which they start; they stop in the reverse order."""
 

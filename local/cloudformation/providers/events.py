@@ -13,9 +13,7 @@ class Rule(Provider):
     """Of the default event bus."""
 
     type = "AWS::Events::Rule"
-    properties = names(
-        "Description EventPattern Name RoleArn ScheduleExpression State Tags Targets"
-    )
+    properties = names("Description Name RoleArn ScheduleExpression State Tags Targets")
     named = "Name"
     subject = {"Name": "{id}"}
     deletion = "events:DeleteRule"

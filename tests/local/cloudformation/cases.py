@@ -136,6 +136,16 @@ def _seen_mapping(cloud: Cloud, ids: Ids) -> Any:
     return [found[it] for it in shown]
 
 
+def _queue_mapping(**more: Any) -> dict[str, Any]:
+    return {"EventSourceArn": arn("Queue"), "FunctionName": ref("Function"), **more}
+
+
+def _seen_queue_mapping(cloud: Cloud, ids: Ids) -> Any:
+    found = cloud.client("lambda").get_event_source_mapping(UUID=ids["It"])
+    concurrency = found.get("ScalingConfig", {}).get("MaximumConcurrency")
+    return found["BatchSize"], found["FunctionResponseTypes"], concurrency, found["State"]
+
+
 def _policies(cloud: Cloud, name: str) -> list[str]:
     listed = cloud.client("iam").list_role_policies(RoleName=name)
     return list(listed["PolicyNames"])
@@ -420,17 +430,17 @@ CASES = [
         type="AWS::Events::Rule",
         before={
             "ScheduleExpression": "rate(1 hour)",
-            "Targets": [{"Id": "a", "Arn": arn("Queue")}, {"Id": "b", "Arn": arn("Queue")}],
+            "Targets": [{"Id": name, "Arn": arn("Function")} for name in ("a", "b")],
         },
         after={
             "ScheduleExpression": "rate(2 hours)",
-            "Targets": [{"Id": "b", "Arn": arn("Queue")}],
+            "Targets": [{"Id": "b", "Arn": arn("Function"), "Input": "{}"}],
         },
         look=_rule,
         shown=("rate(1 hour)", ["a", "b"]),
         changed=("rate(2 hours)", ["b"]),
         attributes=("Arn",),
-        beside={"Queue": QUEUE},
+        beside=RUNNING,
     ),
     Case(
         type="AWS::KinesisFirehose::DeliveryStream",
@@ -556,6 +566,20 @@ CASES = [
         changed=[20, -1, False, "Disabled"],
         attributes=("Id", "EventSourceMappingArn"),
         beside=RUNNING | {"Stream": STREAM},
+    ),
+    Case(
+        type="AWS::Lambda::EventSourceMapping",
+        before=_queue_mapping(
+            BatchSize=5,
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+            ScalingConfig={"MaximumConcurrency": 2},
+        ),
+        after=_queue_mapping(BatchSize=20, MaximumBatchingWindowInSeconds=1, Enabled=False),
+        look=_seen_queue_mapping,
+        shown=(5, ["ReportBatchItemFailures"], 2, "Enabled"),
+        changed=(20, [], None, "Disabled"),
+        attributes=("Id", "EventSourceMappingArn"),
+        beside=RUNNING | {"Queue": QUEUE},
     ),
     Case(
         type="AWS::Lambda::Function",
