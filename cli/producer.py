@@ -87,6 +87,7 @@ class Lane:
     since: float = 0.0
     not_before: float = 0.0
     in_flight: int = 0
+    first_in_flight: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +99,8 @@ class Tally:
     retried: Counter[str] = field(default_factory=Counter)
     not_put: Counter[str] = field(default_factory=Counter)
     first_not_put: int | None = None
+    first_to_repeat: int | None = None
+    """The first that may not be on the stream, and could be put by another run."""
 
 
 class Producer:
@@ -197,8 +200,10 @@ class Producer:
             self._give_up(entry, reason)
 
     def abandon(self, reason: str) -> None:
-        """Give up what waits (not what is in flight)."""
+        """Give up what waits, not what is in flight, of which nobody will hear any more."""
         for lane in self._lanes:
+            if lane.in_flight:
+                self._repeat(lane.first_in_flight)
             for entry in lane.waiting:
                 self._forget(entry)
                 self._give_up(entry, reason)
@@ -223,6 +228,7 @@ class Producer:
             taken.append(lane.waiting.popleft())
         lane.since = now
         lane.in_flight = len(taken)
+        lane.first_in_flight = taken[0].number
         return Call(number, tuple(taken))
 
     def _wait_again(self, lane: Lane, failed: list[Entry], now: float, jitter: float) -> None:
@@ -240,3 +246,9 @@ class Producer:
         self.tally.not_put[reason] += 1
         first = self.tally.first_not_put
         self.tally.first_not_put = entry.number if first is None else min(first, entry.number)
+        if reason != TOO_LARGE:
+            self._repeat(entry.number)
+
+    def _repeat(self, number: int) -> None:
+        first = self.tally.first_to_repeat
+        self.tally.first_to_repeat = number if first is None else min(first, number)

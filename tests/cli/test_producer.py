@@ -94,6 +94,7 @@ def test_every_record_is_put_once_or_reported_as_not_put(
         {TOO_LARGE: len(too_large), "ProvisionedThroughputExceededException": len(exhausted)}
     )
     assert producer.tally.first_not_put == min(too_large + exhausted, default=None)
+    assert producer.tally.first_to_repeat == min(exhausted, default=None)
     assert producer.tally.put_bytes == sum(len(one.data) for one in stream.taken)
 
 
@@ -213,6 +214,7 @@ def test_what_is_abandoned_or_refused_is_not_put_and_nothing_is_pending() -> Non
     (call,) = producer.calls(0.0)
     producer.abandon("Interrupted")
     assert (producer.pending, producer.tally.first_not_put) == (4, 5)
+    assert producer.tally.first_to_repeat == 1
     producer.refuse(call, "AccessDenied")
     assert producer.pending == 0
     assert producer.tally.not_put == Counter(Interrupted=2, AccessDenied=4)
