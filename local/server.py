@@ -15,6 +15,7 @@ from local import (
     functions,
     kinesis,
     mapping,
+    notifications,
     queues,
     refusals,
     routes,
@@ -30,6 +31,7 @@ HEALTH = "/_headrace/health"
 PARTS: tuple[ModuleType, ...] = (
     cloudformation,
     queues,
+    notifications,
     kinesis,
     functions,
     athena,

@@ -93,6 +93,23 @@ def _logging(value: Any) -> dict[str, Any]:
     return {"BucketLoggingStatus": {"LoggingEnabled": enabled}}
 
 
+def _notification(value: Any) -> dict[str, Any]:
+    """One event per configuration here, a list of them in the API."""
+    given = value or {}
+    if other := sorted(given.keys() - {"QueueConfigurations"}):
+        raise Failure(f"NotificationConfiguration {other[0]} is not supported by the local AWS")
+    queues = [
+        {"QueueArn": it["Queue"], "Events": [it["Event"]]}
+        | (
+            {"Filter": {"Key": {"FilterRules": it["Filter"]["S3Key"]["Rules"]}}}
+            if "Filter" in it
+            else {}
+        )
+        for it in given.get("QueueConfigurations", ())
+    ]
+    return {"NotificationConfiguration": {"QueueConfigurations": queues} if queues else {}}
+
+
 def _versioning(value: Any) -> dict[str, Any]:
     return {"VersioningConfiguration": value or {"Status": "Suspended"}}
 
@@ -103,6 +120,7 @@ SETTINGS = {
         "s3:PutBucketLifecycleConfiguration", _lifecycle, "s3:DeleteBucketLifecycle"
     ),
     "LoggingConfiguration": Setting("s3:PutBucketLogging", _logging),
+    "NotificationConfiguration": Setting("s3:PutBucketNotificationConfiguration", _notification),
     "OwnershipControls": Setting(
         "s3:PutBucketOwnershipControls",
         lambda value: {"OwnershipControls": value},

@@ -226,7 +226,24 @@ def _bucket(cloud: Cloud, ids: Ids) -> Any:
     encryption = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]
     default = encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
     status = s3.get_bucket_versioning(Bucket=name).get("Status")
-    return rules, default, status, s3.get_bucket_tagging(Bucket=name)["TagSet"]
+    told = s3.get_bucket_notification_configuration(Bucket=name).get("QueueConfigurations", ())
+    prefixes = [it["Filter"]["Key"]["FilterRules"][0]["Value"] for it in told]
+    return rules, default, status, s3.get_bucket_tagging(Bucket=name)["TagSet"], prefixes
+
+
+LETS_S3_SEND = resource(
+    "AWS::SQS::QueuePolicy",
+    Queues=[ref("Queue")],
+    PolicyDocument=document(
+        Action="sqs:SendMessage", Principal={"Service": "s3.amazonaws.com"}, Resource="*"
+    ),
+)
+NOTIFIED = {
+    "Event": "s3:ObjectCreated:*",
+    # The queue, once it has its policy: S3 looks whether it may send.
+    "Queue": {"Fn::Select": [0, [arn("Queue"), ref("Policy")]]},
+    "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "failures/"}]}},
+}
 
 
 def _bucket_properties(days: int, versioning: str | None, tags: list[Any]) -> dict[str, Any]:
@@ -258,6 +275,7 @@ def _bucket_properties(days: int, versioning: str | None, tags: list[Any]) -> di
         "Tags": tags,
     }
     if versioning:
+        properties["NotificationConfiguration"] = {"QueueConfigurations": [NOTIFIED]}
         properties["VersioningConfiguration"] = {"Status": versioning}
     return properties
 
@@ -649,9 +667,10 @@ CASES = [
         before=_bucket_properties(7, "Enabled", TAG),
         after=_bucket_properties(8, None, TAGGED),
         look=_bucket,
-        shown=(_bucket_rules(7), "AES256", "Enabled", TAG),
-        changed=(_bucket_rules(8), "AES256", "Suspended", TAGGED),
+        shown=(_bucket_rules(7), "AES256", "Enabled", TAG, ["failures/"]),
+        changed=(_bucket_rules(8), "AES256", "Suspended", TAGGED, []),
         attributes=("Arn", "DomainName", "RegionalDomainName"),
+        beside={"Queue": QUEUE, "Policy": LETS_S3_SEND},
     ),
     Case(
         type="AWS::S3::BucketPolicy",
