@@ -52,10 +52,7 @@ def play_all(seeds: range) -> tuple[Outcomes, list[int]]:
     outcomes: Outcomes = defaultdict(Counter)
     failed: list[int] = []
     for start in range(0, len(seeds), FRESH):
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            deployed(Path(folder), synthesized=start > 0) as world,
-        ):
+        with deployed(synthesized=start > 0) as world:
             Run(world, WARM_UP, []).play()
             some = seeds[start : start + FRESH]
             failed += [seed for seed in some if not play(world, seed, outcomes)]

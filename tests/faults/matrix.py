@@ -2,8 +2,9 @@
 
 A fault begins before the first record is put and ends when its stage is over: `put`, when all is
 on the stream; `rescue`, when it had its effect on what is rescued; `redrive`, when it had its
-effect on a redrive. Those that `break` the function make it give up batches, so that there is something to
-rescue; those that need the `host` reach into the local AWS for what no API of it can be asked for.
+effect on a redrive. Those that `break` the function make it give up batches, so that there is
+something to rescue; those that need the `host` reach into the local AWS for what no API of it can
+be asked for.
 """
 
 from __future__ import annotations

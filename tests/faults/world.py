@@ -188,14 +188,14 @@ class World:
     @cached_property
     def producer(self) -> Any:
         """The command line's client for PutRecords, and no patience."""
-        return boto3.client(  # type: ignore[call-overload]
+        return boto3.client(
             "kinesis",
             endpoint_url=self.proxy.endpoint,
             region_name="us-east-1",
             aws_access_key_id=KEY,
             aws_secret_access_key=KEY,
             config=Config(
-                user_agent_appid="producer",
+                user_agent_appid="producer",  # type: ignore[call-arg]
                 connect_timeout=5,
                 read_timeout=5,
                 parameter_validation=False,
