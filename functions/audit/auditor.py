@@ -23,7 +23,7 @@ from events.decoding import Decoder
 from functions.audit import queries
 from functions.audit.athena import Lake
 from functions.audit.cutting import Cut, Cutter, Record, neighbours, users
-from functions.audit.reading import FULL_PACE, Stream
+from functions.audit.reading import Stream
 from functions.audit.report import Missing, Tally
 from functions.audit.settings import Settings
 from functions.audit.verdict import Compared, agrees, judged
@@ -120,7 +120,7 @@ class Auditor:
         since: int | None = None,
         last: str | None = None,
         seen: int = 0,
-        pace: float = FULL_PACE,
+        pace: float = 0,
         seconds_left: Callable[[], float],
     ) -> Reading:
         """Read on after `last`, or from `since` on, or from the oldest record on; up to the first
@@ -250,7 +250,7 @@ class Auditor:
         first, last = stretch[0], stretch[-1]
         most = min(10_000, max(1, sum(cut.all for cut in stretch)))
         reader = Reader(first.shard_id, int(first.low), int(last.high), limit=most)
-        for page in self.stream.pages(reader, pace=FULL_PACE, seconds_left=lambda: float("inf")):
+        for page in self.stream.pages(reader):
             yield from page
 
     def _ask(

@@ -15,7 +15,7 @@ from events import registry
 from functions.audit.athena import Lake
 from functions.audit.auditor import Auditor
 from functions.audit.cutting import Cut
-from functions.audit.reading import FULL_PACE, Stream
+from functions.audit.reading import Stream
 from functions.audit.report import Tally
 from functions.audit.run import Report, run
 from functions.audit.settings import Settings
@@ -72,7 +72,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
                 due=request.due,
                 last=request.last,
                 seen=request.seen,
-                pace=FULL_PACE,
                 seconds_left=seconds_left,
             )
         case "compare":

@@ -1,8 +1,8 @@
 """Reading shards back, as fast as they give or slower.
 
 GetRecords gives 2 MB a second of a shard to all its pollers together, delivery among them: whoever
-is in no hurry reads at a `pace` below that. What was read too fast is refused, and trying again and
-again costs more time than waiting as long as the last page is worth.
+is in no hurry reads at a `pace` below that. Who reads too fast is refused: from the first refusal
+on, each page is waited for as long as it is worth, as trying again and again costs more.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ FULL_PACE = 2 * 2**20
 """Bytes a second that a shard gives."""
 GENTLE_PACE = FULL_PACE // 2
 THROTTLED_SECONDS = 0.25
+LONGEST_WAIT = 0.5
+
+
+def for_ever() -> float:
+    """No deadline."""
+    return float("inf")
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,19 @@ class Stream:
         return None
 
     def pages(
-        self, reader: Reader, *, pace: float, seconds_left: Callable[[], float]
+        self, reader: Reader, *, pace: float = 0, seconds_left: Callable[[], float] = for_ever
     ) -> Iterator[list[Record]]:
-        """What the reader asks for. Raises OutOfTime."""
+        """What the reader asks for, at so many bytes a second; 0 is as fast as the shard gives.
+        Raises OutOfTime."""
         began = self.clock()
+
+        def wait(seconds: float) -> None:
+            nonlocal pace
+            pace = pace or FULL_PACE
+            self.sleep(min(seconds, LONGEST_WAIT))
+
         for page in shards.read(
-            self.client, self.arn, reader, sleep=self.sleep, seconds_left=seconds_left
+            self.client, self.arn, reader, sleep=wait, seconds_left=seconds_left
         ):
             records = [
                 Record(
@@ -91,7 +104,7 @@ class Stream:
                 for one in page
             ]
             yield records
-            if reader.request is not None:
+            if pace and reader.request is not None:
                 size = sum(len(one.data) for one in records)
                 self.sleep(max(0.0, min(began + size / pace - self.clock(), seconds_left())))
             began = self.clock()
