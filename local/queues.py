@@ -60,7 +60,7 @@ def take(queue: Queue, count: int, seconds: float, ended: Callable[[], bool]) ->
     count of 0 only waits.
     """
     backend = sqs_backends[queue.account_id][queue.region]
-    timeout: int = queue.visibility_timeout  # type: ignore[attr-defined]
+    timeout = max(1, queue.attributes["VisibilityTimeout"])  # what is never hidden has no end
     if not count:
         return _first(list, None, seconds, ended)
     return _first(

@@ -24,12 +24,17 @@ as 1,250 while there are messages; this machine has fewer processors. [open]"""
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One received message: `size` is its share of the payload in bytes; at `expires` (epoch
-    seconds) it becomes visible again, and belongs to whoever receives it then."""
+    """One received message: `record` is its JSON in the event; at `expires` (epoch seconds) it
+    becomes visible again, and belongs to whoever receives it then."""
 
     id: str
-    size: int
+    record: bytes
     expires: float
+
+    @property
+    def size(self) -> int:
+        """Its share of the payload, with the comma that joins it to the next."""
+        return len(self.record) + 1
 
 
 @dataclass(slots=True)
@@ -39,6 +44,11 @@ class Batch:
     messages: list[Message]
     unexecuted: int = 0
     not_before: float = 0.0
+
+    @property
+    def payload(self) -> bytes:
+        """The event."""
+        return b'{"Records":[%s]}' % b",".join(message.record for message in self.messages)
 
 
 @dataclass(slots=True)

@@ -84,7 +84,6 @@ class Poller:
     _outcomes: SimpleQueue[tuple[Batch, Collection[str] | None]] = field(
         default_factory=SimpleQueue
     )
-    _records: dict[str, bytes] = field(default_factory=dict)
     _stopping: bool = False
     _flights: int = 0
 
@@ -138,8 +137,7 @@ class Poller:
             return
         while batch := self._machine.step(time.time()):
             self._flights += 1
-            payload = b",".join(self._records[message.id] for message in batch.messages)
-            self._pool.submit(self._invoke, batch, b'{"Records":[%s]}' % payload)
+            self._pool.submit(self._invoke, batch)
         soonest = self._machine.wakeup()
         wait = WAIT_SECONDS if soonest is None else max(0.0, soonest - time.time())
         interrupted = lambda: self._interrupted(queue)  # noqa: E731
@@ -166,20 +164,19 @@ class Poller:
             if not self._filter.passes_message(record):
                 filtered.add(message.id)
                 continue
-            self._records[message.id] = text = msgspec.json.encode(record)
-            # One more for the comma that joins it to the next.
-            kept.append(Message(message.id, len(text) + 1, message.visible_at / 1000))
+            text = msgspec.json.encode(record)
+            kept.append(Message(message.id, text, message.visible_at / 1000))
         self._meter.counts.polled += len(found)
         self._meter.counts.filtered += len(filtered)
         if filtered:
             queues.delete(queue, filtered)
         self._machine.offer(time.time(), kept)
 
-    def _invoke(self, batch: Batch, payload: bytes) -> None:
+    def _invoke(self, batch: Batch) -> None:
         """In the pool: call the function and hand back which messages it did not take."""
         failed: Collection[str] | None = None
         try:
-            found = functions.invoke(self.job.function_arn, payload)
+            found = functions.invoke(self.job.function_arn, batch.payload)
             if found.status == 200:
                 failed = answer.of_messages(
                     found.payload,
@@ -199,6 +196,3 @@ class Poller:
         queue = queues.find(self.job.source_arn)
         if queue and done:
             queues.delete(queue, done)
-        if failed is not None:
-            for message in batch.messages:
-                self._records.pop(message.id, None)

@@ -5,7 +5,7 @@ from local.mapping.lane import BATCH_BYTES
 
 
 def messages(*ids: int, expires: float = 30.0, size: int = 100) -> list[Message]:
-    return [Message(str(number), size, expires) for number in ids]
+    return [Message(str(number), b"x" * (size - 1), expires) for number in ids]
 
 
 def ids(batch: Batch | None) -> list[str] | None:
@@ -84,6 +84,21 @@ def test_no_more_invocations_than_the_concurrency_and_nothing_is_received_meanwh
     assert (machine.room, machine.step(0), machine.wakeup()) == (0, None, None)
     machine.answered(0, first, ())
     assert machine.room == 1
+
+
+def test_a_message_that_is_received_again_while_its_function_runs_is_a_message_of_its_own() -> None:
+    machine = Batches()
+    machine.offer(0, messages(1, expires=30.0))
+    late = taken(machine)
+    machine.offer(30, messages(1, expires=60.0))
+    assert machine.answered(31, late, ()) == ["1"]
+    assert ids(machine.step(31)) == ["1"]
+
+
+def test_the_payload_is_the_records_as_they_were_made() -> None:
+    machine = Batches()
+    machine.offer(0, [Message("1", b'{"a":1}', 30.0), Message("2", b"{}", 30.0)])
+    assert taken(machine).payload == b'{"Records":[{"a":1},{}]}'
 
 
 def test_at_most_ten_are_received_at_once() -> None:
