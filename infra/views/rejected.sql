@@ -21,7 +21,7 @@ SELECT
     json_extract_scalar(origin, '$$.shard_id') AS shard_id,
     coalesce(json_extract_scalar(origin, '$$.sequence_number'), sequencenumber) AS sequence_number,
     coalesce(
-        CAST(json_extract_scalar(origin, '$$.subsequence_number') AS bigint), subsequencenumber
+        try_cast(json_extract_scalar(origin, '$$.subsequence_number') AS bigint), subsequencenumber
     ) AS subsequence_number,
     arrival_date
 FROM (
