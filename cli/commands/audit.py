@@ -200,8 +200,9 @@ def _wrong(report: "Report", environment: str) -> str:
         left = len(report.missing) - SHOWN
         more = f" ({left:,} more are named by --json)" if left > 0 else ""
         return (
-            f"{total.missing:,} records of {report.event_type} are missing in environment "
-            f"{environment!r}{more}: put them again before the stream forgets them."
+            f"{total.missing:,} {'records' if total.missing > 1 else 'record'} of "
+            f"{report.event_type} missing in environment {environment!r}{more}: put what is missing "
+            "again before the stream forgets it."
         )
     if report.gaps or total.gone:
         return (
