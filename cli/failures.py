@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 8
 """Objects read at a time: AWS answers each in some 20 ms."""
-MEMORY = 256 * 1024 * 1024
-"""Bytes of objects, compressed, that are kept after they were read; what is above is read again."""
+MEMORY = 64 * 1024 * 1024
+"""Bytes of payloads that are kept after they were read; what is above is read again."""
 DELETED_AT_ONCE = 1_000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404"})
@@ -45,6 +45,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     shard_id: str
     condition: str
     error: str
+    batch_size: int
+    """Records of the invocation that failed."""
     records: int
     lost: int
     """Records that the stream had no longer when the batch was rescued, at least."""
@@ -87,14 +89,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class Stored:
     """A batch's object: its summary, and the batch itself when it is asked for."""
 
-    def __init__(self, summary: Summary, etag: str, read: Callable[[str], Batch]) -> None:
+    def __init__(self, summary: Summary, read: Callable[[], Batch]) -> None:
         self.summary = summary
-        self.etag = etag
         self._read = read
 
     def batch(self) -> Batch:
         """Raises Overtaken when it is not the same any more."""
-        return self._read(self.etag)
+        return self._read()
 
 
 class Archive:
@@ -126,9 +127,10 @@ class Archive:
                 except (ValueError, OSError, EOFError):
                     self.unreadable.append(key)
                     continue
-                room -= len(body)
-                again = partial(self._again, key) if room < 0 else partial(_kept, body)
-                found.append(Stored(Summary.of(batch), etag, again))
+                summary = Summary.of(batch)
+                room -= summary.size
+                again = partial(self._again, key, etag)
+                found.append(Stored(summary, again if room < 0 else partial(_itself, batch)))
                 self._etags[batch.failure_id] = etag
         return sorted(found, key=lambda one: (one.summary.failed_at, one.summary.failure_id))
 
@@ -214,8 +216,8 @@ class Archive:
         return decode(read[0])
 
 
-def _kept(body: bytes, _etag: str) -> Batch:
-    return decode(body)
+def _itself(batch: Batch) -> Batch:
+    return batch
 
 
 def _checked(given: str) -> str:

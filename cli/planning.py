@@ -48,7 +48,7 @@ def plan(
     found = []
     for lanes in by_function(stored, lambda arn: parents(kinesis, arn)):
         first = lanes[0][0].summary
-        chosen = target(functions, first, together)
+        chosen = target(functions, lanes, together)
         batches = [one for lane in lanes for one in lane]
         found.append(
             Invoked(

@@ -8,13 +8,13 @@ invocation that was answered and the one that was not.
 import random
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.aws import THROTTLED
 from cli.errors import AccountFailure, MissingStack
-from cli.failures import Archive, Stored, Summary
+from cli.failures import Archive, Stored
 from cli.lanes import Parents, by_function
 from cli.receipts import Account
 from cli.redriving import Answer, Invocation, Lane, Limits, Settlement, Unusable, read
@@ -51,14 +51,17 @@ class Target(NamedTuple):
     together: int
 
 
-def target(client: "LambdaClient", summary: Summary, together: int) -> Target:
-    """How the function that failed a batch is to be invoked. Raises MissingStack.
+def target(client: "LambdaClient", lanes: Sequence[Sequence[Stored]], together: int) -> Target:
+    """How the function that failed these batches is to be invoked. Raises MissingStack.
 
-    Batch size and the meaning of an answer are those of its event source mapping; one execution
-    of its reserved concurrency stays free for the stream.
+    Batch size and the meaning of an answer are those of its event source mapping, or where that is
+    gone, those of the largest batch; one execution of its reserved concurrency stays free for the
+    stream.
     """
     from botocore.exceptions import ClientError
 
+    summary = lanes[0][0].summary
+    largest = max(one.summary.batch_size for lane in lanes for one in lane)
     name = summary.function_arn
     try:
         reserved = client.get_function(FunctionName=name).get("Concurrency", {})
@@ -82,7 +85,7 @@ def target(client: "LambdaClient", summary: Summary, together: int) -> Target:
             "cannot process these batches again on their own."
         )
     return Target(
-        limits=Limits(own["BatchSize"] if own else 100),
+        limits=Limits(own["BatchSize"] if own else largest),
         report=own is None or "ReportBatchItemFailures" in own.get("FunctionResponseTypes", []),
         together=together if bound is None else max(1, min(together, bound - 1)),
     )
@@ -164,13 +167,12 @@ def follow(
     lane: Lane,
     *,
     invoke: Callable[[Invocation], Answer],
-    settle: Callable[[Settlement], None],
-    behind: Executor,
+    settle: Callable[[Settlement], "Future[None]"],
     stopping: Callable[[], bool],
 ) -> None:
     """Take a lane to its end, or to where it is stopped; what was answered is written in any case.
 
-    `settle` runs on `behind`, while the next invocation runs, and never beside itself.
+    `settle` begins to write, and the next invocation runs meanwhile.
     """
     writing: Future[None] | None = None
     try:
@@ -178,10 +180,59 @@ def follow(
             answer = invoke(invocation)
             if writing:
                 writing.result()
-            writing = behind.submit(settle, lane.answered(answer))
+            writing = settle(lane.answered(answer))
     finally:
         if writing:
             writing.result()
+
+
+class Writer:
+    """Writes what lanes settle, in a thread of its own: whatever has come in while it wrote goes
+    into the next requests together, so that many lanes need few."""
+
+    def __init__(self, archive: Archive, account: Account) -> None:
+        self._archive = archive
+        self._account = account
+        self._waiting: list[tuple[Settlement, Future[None]]] = []
+        self._change = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+
+    def __enter__(self) -> "Writer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._change:
+            self._ended = True
+            self._change.notify()
+        self._thread.join()
+
+    def __call__(self, settlement: Settlement) -> "Future[None]":
+        written: Future[None] = Future()
+        with self._change:
+            self._waiting.append((settlement, written))
+            self._change.notify()
+        return written
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._waiting or self._ended)
+                together, self._waiting = self._waiting, []
+            if not together:
+                return
+            try:
+                settled = [settlement for settlement, _ in together]
+                self._archive.keep([one for found in settled for one in found.kept])
+                self._archive.finish([one for found in settled for one in found.finished])
+            except Exception as error:
+                for _, written in together:
+                    written.set_exception(error)
+            else:
+                for settlement, written in together:
+                    self._account.settled(settlement)
+                    written.set_result(None)
 
 
 class Redrive:
@@ -214,12 +265,12 @@ class Redrive:
     def _function(
         self, lanes: list[list[Stored]], together: int, progress: Callable[[], None]
     ) -> None:
-        chosen = target(self._functions, lanes[0][0].summary, together)
+        chosen = target(self._functions, lanes, together)
         with (
+            Writer(self._archive, self._account) as writer,
             ThreadPoolExecutor(chosen.together) as threads,
-            ThreadPoolExecutor(chosen.together) as behind,
         ):
-            running = {threads.submit(self._lane, lane, chosen, behind) for lane in lanes}
+            running = {threads.submit(self._lane, lane, chosen, writer) for lane in lanes}
             left = running
             while left:
                 _, left = wait(left, timeout=DRAWN)
@@ -227,14 +278,13 @@ class Redrive:
         for lane in running:
             lane.result()
 
-    def _lane(self, stored: list[Stored], chosen: Target, behind: Executor) -> None:
+    def _lane(self, stored: list[Stored], chosen: Target, writer: Writer) -> None:
         lane = Lane((one.batch() for one in stored), chosen.limits)
         try:
             follow(
                 lane,
                 invoke=lambda invocation: self._invoke(invocation, report=chosen.report),
-                settle=self._settle,
-                behind=behind,
+                settle=writer,
                 stopping=self._ending,
             )
         except Stopped:
@@ -245,11 +295,6 @@ class Redrive:
 
     def _ending(self) -> bool:
         return self._stopping.is_set() or self._overtaken()
-
-    def _settle(self, settlement: Settlement) -> None:
-        self._archive.keep(settlement.kept)
-        self._archive.finish(settlement.finished)
-        self._account.settled(settlement)
 
 
 def parents(kinesis: "KinesisClient", stream_arn: str) -> Parents:

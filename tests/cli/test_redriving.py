@@ -3,10 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -35,31 +34,26 @@ class Killed(BaseException):
     """kill -9."""
 
 
-class Late(Executor):
-    """Runs what is submitted when its result is asked for: as late as can be."""
+class Late(Future[None]):
+    """Writes when somebody waits for it: as late as can be."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
-        return LateFuture(lambda: fn(*args))
-
-
-class AtOnce(Late):
-    """Runs it before anything else happens."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(fn(*args))
-        return done
-
-
-class LateFuture(Future[Any]):
-    def __init__(self, work: Callable[[], Any]) -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
         super().__init__()
         self._work = work
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> None:
         if not self.done():
-            self.set_result(self._work())
-        return super().result(timeout)
+            self._work()
+            self.set_result(None)
+        super().result(timeout)
+
+
+class AtOnce(Late):
+    """Writes before anything else happens."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(work)
+        self.result()
 
 
 @dataclass
@@ -71,7 +65,7 @@ class World:
     poison: set[int]
     ill: Counter[int]
     fails: str
-    behind: Executor
+    writes: type[Late]
     acknowledged: list[int] = field(default_factory=list)
     attempts: Counter[int] = field(default_factory=Counter)
     invocations: int = 0
@@ -108,7 +102,12 @@ class World:
             done["failed"] += settlement.failed is not None
 
         lane = Lane((one.batch() for one in stored), Limits(limit))
-        follow(lane, invoke=self.invoke, settle=settle, behind=self.behind, stopping=lambda: False)
+        follow(
+            lane,
+            invoke=self.invoke,
+            settle=lambda settlement: self.writes(lambda: settle(settlement)),
+            stopping=lambda: False,
+        )
         return +done
 
     def invoke(self, invocation: Invocation) -> Answer:
@@ -175,7 +174,7 @@ def worlds(draw: st.DrawFn) -> World:
         poison=draw(st.sets(numbers, max_size=4)),
         ill=Counter(draw(st.dictionaries(numbers, st.integers(1, 2), max_size=3))),
         fails=draw(st.sampled_from(sorted(FAILING))),
-        behind=draw(st.sampled_from([Late(), AtOnce()])),
+        writes=draw(st.sampled_from([Late, AtOnce])),
     )
 
 
@@ -226,7 +225,7 @@ def test_a_redrive_that_is_killed_anywhere_goes_on_without_loss_and_repeats_two_
 
 
 def test_a_second_redrive_recovers_what_failed_again_and_forgets_why() -> None:
-    world = World([4], {2}, Counter(), "raises", AtOnce())
+    world = World([4], {2}, Counter(), "raises", AtOnce)
     assert world.run(100) == {"recovered": 3, "failed": 1}
     assert world.run(100) == {"failed": 1}
     assert {number: len(requests) for number, requests in world.kept().items()} == {2: 2}
@@ -236,7 +235,7 @@ def test_a_second_redrive_recovers_what_failed_again_and_forgets_why() -> None:
 
 
 def test_consecutive_batches_share_invocations_as_large_as_the_batch_size() -> None:
-    world = World([1] * 25, set(), Counter(), "reports", AtOnce())
+    world = World([1] * 25, set(), Counter(), "reports", AtOnce)
     world.run(10)
     assert (world.invocations, world.s3.objects) == (3, {})
 
@@ -268,7 +267,7 @@ def test_a_batch_with_records_that_are_gone_stays_to_say_so() -> None:
 
 
 def test_what_somebody_else_has_changed_is_not_overwritten() -> None:
-    world = World([3], {1}, Counter(), "reports", AtOnce())
+    world = World([3], {1}, Counter(), "reports", AtOnce)
 
     def interfere(invocation: Invocation) -> Answer:
         assert len(invocation.sequence_numbers) == 3
