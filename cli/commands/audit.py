@@ -201,8 +201,8 @@ def _wrong(report: "Report", environment: str) -> str:
         more = f" ({left:,} more are named by --json)" if left > 0 else ""
         return (
             f"{total.missing:,} {'records' if total.missing > 1 else 'record'} of "
-            f"{report.event_type} missing in environment {environment!r}{more}: put what is missing "
-            "again before the stream forgets it."
+            f"{report.event_type} missing in environment {environment!r}{more}: put what is "
+            "missing again before the stream forgets it."
         )
     if report.gaps or total.gone:
         return (

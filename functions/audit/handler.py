@@ -15,7 +15,7 @@ from events import registry
 from functions.audit.athena import Lake
 from functions.audit.auditor import Auditor
 from functions.audit.cutting import Cut
-from functions.audit.reading import Stream
+from functions.audit.reading import Stream, connected
 from functions.audit.report import Tally
 from functions.audit.run import Report, run
 from functions.audit.settings import Settings
@@ -115,7 +115,7 @@ def _auditor() -> Auditor:
     return Auditor(
         settings=settings,
         kind=registry.get(settings.event_type),
-        stream=Stream(boto3.client("kinesis"), settings.stream),
+        stream=Stream(connected(), settings.stream),
         lake=lake,
         clock=lambda: round(time.time() * 1000),
     )

@@ -97,7 +97,7 @@ class Kinesis:
             "Records": [
                 {
                     "SequenceNumber": one.sequence_number,
-                    "ApproximateArrivalTimestamp": datetime.fromtimestamp(one.arrived / 1e3, UTC),
+                    "ApproximateArrivalTimestamp": one.arrived / 1e3,
                     "Data": one.data,
                 }
                 for one in given
