@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+
+from tests.receiver import self_signed
 
 ROOT = Path(__file__).parent.parent
 KEY = "headrace"
@@ -22,6 +24,8 @@ class AWS:
     """A local AWS in a process of its own, as `headrace local` runs it."""
 
     endpoint: str
+    assembly: str = ""
+    """The folder of the CDK's templates, when they are deployed."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -56,9 +60,25 @@ class AWS:
             check=False,
         )
 
+    def deploy(self) -> str:
+        """Deploy every stack of the assembly; what the CDK said."""
+        done = self.run(
+            "cdk", "deploy", "--all", "--require-approval", "never", "--app", self.assembly
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AWS]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of a server on this machine that the local AWS trusts."""
+    path = tmp_path_factory.mktemp("certificate") / "receiver.pem"
+    self_signed(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[AWS]:
     """A running local AWS; what it prints is in the file named on failure."""
     log = tmp_path_factory.mktemp("local") / "log"
     with (
@@ -66,6 +86,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AWS]:
         subprocess.Popen(
             [sys.executable, "-m", "local", "--port", "0", "--with-parent"],
             cwd=ROOT,
+            env=os.environ | {"SSL_CERT_FILE": str(certificate)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -81,12 +102,10 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AWS]:
 
 
 @pytest.fixture(scope="session")
-def deployed(aws: AWS) -> AWS:
+def deployed(aws: AWS, tmp_path_factory: pytest.TempPathFactory) -> AWS:
     """The same, with every stack of `dev` deployed by the real CDK."""
-    for command in (
-        ("cdk", "bootstrap", "--output", "build/cdk.test"),
-        ("cdk", "deploy", "--all", "--require-approval", "never", "--app", "build/cdk.test"),
-    ):
-        done = aws.run(*command)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return aws
+    with_stacks = replace(aws, assembly=str(tmp_path_factory.mktemp("cdk") / "out"))
+    done = aws.run("cdk", "bootstrap", "--output", with_stacks.assembly)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with_stacks.deploy()
+    return with_stacks
