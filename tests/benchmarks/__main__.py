@@ -44,6 +44,10 @@ FIGURES = (
     Figure(
         "compaction", "aircraft_speedup", "query of one aircraft, x times as fast", 5, most=False
     ),
+    Figure("rescue", "alone_seconds", "failure message to archive, s", 10),
+    Figure("audit", "seconds_0", "audit of all flights, none missing, s", 20),
+    Figure("audit", "ten_ratio", "… with 10 missing, times as long", 1.5),
+    Figure("audit", "named_per_missing", "… records compared by name, per missing one", 2_048),
     Figure("compaction", "day_share_of_its_objects", "query of a day / bytes of its objects", 1),
 )
 
