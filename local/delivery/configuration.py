@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from local.delivery.compression import FORMATS
 from local.delivery.conversion import Output
 from local.delivery.typed import Options
 
@@ -43,7 +42,7 @@ class Target(Struct, frozen=True):
     prefix: str | None
     error_prefix: str | None
     hints: Hints
-    compression: str
+    gzip: bool
     extension: str
     zone: str
     log: Log | None
@@ -179,14 +178,14 @@ def _log(described: dict[str, Any]) -> Log | None:
 
 def _target(described: dict[str, Any], conversion: Conversion | None = None) -> Target:
     own = conversion.output.extension if conversion else ""
-    compression = described["CompressionFormat"]
+    gzip = described["CompressionFormat"] == "GZIP"
     return Target(
         bucket=described["BucketARN"].rpartition(":")[2],
         prefix=described.get("Prefix"),
         error_prefix=described.get("ErrorOutputPrefix"),
         hints=_hints(described),
-        compression=compression,
-        extension=described.get("FileExtension") or own or FORMATS[compression].extension,
+        gzip=gzip,
+        extension=described.get("FileExtension") or own or (".gz" if gzip else ""),
         zone=described.get("CustomTimeZone") or "UTC",
         log=_log(described),
         key=(described["EncryptionConfiguration"].get("KMSEncryptionConfig") or {}).get(

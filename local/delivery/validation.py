@@ -20,6 +20,7 @@ LEAST_PARTITIONED_SECONDS = LEAST_BACKUP_SECONDS = 60
 """Hints that need to be larger: MiB and seconds."""
 SUPPORTED = ("Lambda", "MetadataExtraction", "AppendDelimiterToRecord")
 MOST_PROCESSORS = 5
+COMPRESSIONS = ("UNCOMPRESSED", "GZIP")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -62,6 +63,8 @@ def _refuse(rules: Rules) -> None:
 
 def _check_s3(described: Described, *, partitioned: bool, backup: bool = False) -> None:
     _refuse(_s3(described))
+    if described["CompressionFormat"] not in COMPRESSIONS:
+        raise refusal.unsupported(f"the compression {described['CompressionFormat']}")
     try:
         prefix.check(
             described.get("Prefix"),
