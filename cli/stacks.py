@@ -64,6 +64,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     emits: str
     function_name: str
     failure_queue_url: str
+    rescue_function_name: str = ""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):

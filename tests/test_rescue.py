@@ -230,6 +230,10 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def asset(aws: AWS) -> dict[str, Any]:
+    return parts(aws)
+
+
+def parts(aws: AWS) -> dict[str, Any]:
     """The code and layer of the rescue as they are deployed, and a role."""
     requirements = layer.folder(requirements=layer.REQUIREMENTS)
     published = aws.client("lambda").publish_layer_version(

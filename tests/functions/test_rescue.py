@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from events import failure
 from events.failure import Batch, Gone
-from functions.rescue import messages
+from functions.rescue import handler, messages
 from functions.rescue.archive import Archive
 from functions.rescue.assembling import FEWER, LARGER, MAYBE, MIXED, TRIMMED, UNKNOWN, Assembler
 from functions.rescue.messages import Failure, Place, Unreadable
@@ -564,3 +564,53 @@ def test_a_notification_that_comes_twice_finds_its_object_gone() -> None:
     bucket = Bucket()
     outcome = rescuer(Stream([]), bucket)("id", put())
     assert (outcome.batches, outcome.unreadable, bucket.objects) == ([], [], {})
+
+
+# the handler
+
+
+def test_one_message_that_cannot_be_rescued_stays_alone_and_everything_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = Stream(RECORDS, refuse=[EndpointConnectionError(endpoint_url="kinesis")])
+    made = rescuer(stream, Bucket())
+    monkeypatch.setattr(handler, "_rescuer", lambda: made)
+    monkeypatch.setattr(handler, "_settings", lambda: SETTINGS)
+    messages_ = [message(), message(), "what is this?", message(start=1)]
+    event = {
+        "Records": [{"messageId": f"id-{n}", "body": body} for n, body in enumerate(messages_)]
+    }
+    answer = handler.handler(event, cast(Any, Context()))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "id-0"}]}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [counted] = [line for line in lines if "_aws" in line]
+    del counted["_aws"]
+    assert counted.pop("Processor") == "delay_alerts"
+    assert {name: sum(values) for name, values in counted.items()} == {
+        "RescuedBatches": 2,
+        "RescuedRecords": 6,
+        "LostRecords": 1,
+        "Unreadable": 1,
+        "NotRescued": 1,
+    }
+    assert [record.getMessage() for record in caplog.records if record.name == "rescue"] == [
+        "not rescued",
+        "rescued",
+        "rescued",
+        "kept, but no failure message",
+    ]
+
+
+@dataclass
+class Context:
+    """As much of an invocation's context as is read."""
+
+    function_name: str = "rescue"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = FUNCTION
+    aws_request_id: str = "invocation"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
