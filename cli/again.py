@@ -144,6 +144,7 @@ def replay_from_lake(wanted: Wanted, pace: Pace, *, dry_run: bool, as_json: bool
             stream=stream,
             pace=pace,
             quiet=as_json,
+            apart=True,
         )
     _tell(summary, chosen, as_json=as_json)
     after = _done(summary, wanted.after, stopped=error is not None)

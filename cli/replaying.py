@@ -94,11 +94,14 @@ def judge(summary: Summary, error: BaseException | None, then: str = "") -> None
 class Replay:
     """Puts entries on the stream of an event type; `tally` can be watched while it runs."""
 
-    def __init__(self, kinesis: "KinesisClient", *, event_type: str, stream: str) -> None:
+    def __init__(
+        self, kinesis: "KinesisClient", *, event_type: str, stream: str, apart: bool = False
+    ) -> None:
+        """With `apart` every partition key keeps its order, whatever Kinesis refuses."""
         self._event_type = event_type
         self._stream = stream
         self._put = PutRecords(kinesis, stream)
-        self._producer = Producer(limits=limits(kinesis, stream), lanes=LANES)
+        self._producer = Producer(limits=limits(kinesis, stream), lanes=LANES, apart=apart)
 
     @property
     def tally(self) -> Tally:
@@ -149,9 +152,10 @@ def put(
     stream: str,
     pace: Pace,
     quiet: bool,
+    apart: bool = False,
 ) -> tuple[Summary, BaseException | None]:
     """Put what a feed has, with a progress bar unless `quiet`."""
-    replay = Replay(kinesis, event_type=event_type, stream=stream)
+    replay = Replay(kinesis, event_type=event_type, stream=stream, apart=apart)
     with bar(
         event_type,
         put=lambda: replay.tally.put,

@@ -73,10 +73,11 @@ def replay(
     on the stream twice, with the same event id.
 
     With --from-lake: the events of the lake for which the condition holds, each
-    once, those of one partition key in the order in which they arrived. They
-    are marked as replayed: the lake that has them does not write them a second
-    time, processors process them, and another environment's lake takes them.
-    What was chosen stays chosen: --run goes on with it, without a second query.
+    once, those of one partition key exactly in the order in which they arrived,
+    so no call holds two of a key. They are marked as replayed: the lake that
+    has them does not write them a second time, processors process them, and
+    another environment's lake takes them. What was chosen stays chosen: --run
+    goes on with it, without a second query.
 
     \b
     Examples

@@ -220,7 +220,7 @@ def test_no_event_overtakes_one_of_its_key_and_shards_take_turns(aws: AWS, lake:
     assert [event.counter for event in table.choose("true", limit=2)] == [1, 2]
 
 
-KEYS, EVENTS = 3, 1200
+KEYS, EVENTS = 12, 1200
 
 
 @pytest.fixture(scope="module")
@@ -312,10 +312,10 @@ def test_a_dry_run_counts_and_puts_nothing_and_its_run_can_be_put(
     aws: AWS, headrace: Headrace
 ) -> None:
     here = Arrived(aws, "again-telemetry")
-    done = headrace("--where", "counter < 9", "--dry-run", "--rate", "500")
+    done = headrace("--where", "counter < 24", "--dry-run", "--rate", "500")
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        "9 device_telemetry events (0.0 MB, event times 2025-03-01 00:00 to 2025-03-01 00:08) "
+        "24 device_telemetry events (0.0 MB, event times 2025-03-01 00:00 to 2025-03-01 00:23) "
         "would be put on again-telemetry.\n"
     )
     *_, command = done.stderr.splitlines()
@@ -329,8 +329,8 @@ def test_a_dry_run_counts_and_puts_nothing_and_its_run_can_be_put(
     put = headrace(*typed[1].split(), "--json")
     assert put.returncode == 0, put.stderr
     account = json.loads(put.stdout)
-    assert (account["put"], account["from_lake"]["cost"]) == (9, 0)
-    assert counters(here()) == {f"device-{key}": list(range(key, 9, KEYS)) for key in range(KEYS)}
+    assert (account["put"], account["from_lake"]["cost"]) == (24, 0)
+    assert counters(here()) == {f"device-{key}": list(range(key, 24, KEYS)) for key in range(KEYS)}
 
 
 def test_a_dry_run_tells_json(headrace: Headrace) -> None:
@@ -338,7 +338,7 @@ def test_a_dry_run_tells_json(headrace: Headrace) -> None:
     account = json.loads(done.stdout)
     assert account.pop("from_lake")["lake"] == LAKE
     size = account.pop("bytes")
-    assert size > 2 * len(msgspec.json.encode(report("device-0", 3)))
+    assert size > 2 * len(msgspec.json.encode(report("device-3", 3)))
     assert account == {
         "event_type": "device_telemetry",
         "stream": "again-telemetry",
