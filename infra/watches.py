@@ -92,7 +92,8 @@ def of_event_type(
             statistic="Sum",
             threshold=1,
             then=f"{name} events that fit the contract did not fit the table: it was changed by"
-            " hand, or deployed halfway. They lie under the error prefix: deploy, then re-drive.",
+            " hand, or deployed halfway. Deploy, then put them into it:"
+            f" `headrace rejected resubmit {name} --reason format-conversion-failed`.",
         ),
         firehose(
             name="TooManyPartitions",
@@ -100,7 +101,8 @@ def of_event_type(
             statistic="Maximum",
             threshold=1,
             then=f"{name} events of more dates at once than Firehose writes: what is beyond lies"
-            " under the error prefix. Replay in the order of time, or ask for a higher limit.",
+            " under the error prefix. Put events in the order of time, or ask for a higher limit;"
+            f" then `headrace rejected resubmit {name} --reason metadata-extraction-failed`.",
         ),
         function(
             name="TransformErrors",
@@ -117,7 +119,7 @@ def of_event_type(
             periods=LASTING,
             then=f"The transform of {name} finds no free concurrency in the account. Raise the"
             " account's limit or reserve some. Delivery tries a batch 300 times more, then puts it"
-            " under the error prefix, whole, to be re-driven.",
+            f" under the error prefix, whole: `headrace rejected resubmit {name}` gets it back.",
         ),
         Watch(
             name="ReasonsNotKept",

@@ -282,7 +282,7 @@ def _run(account: "Account", job: Job) -> None:
 
 
 def _print(found: list["Reason"]) -> None:
-    """A line per reason, and what it says below it, which may be long."""
+    """A line per reason, and below it what it says and the newest record, which may be long."""
     from rich.text import Text
 
     from cli.terminal import laid_out
@@ -292,17 +292,20 @@ def _print(found: list["Reason"]) -> None:
             one.reason,
             f"{one.waiting:,}",
             f"{one.resubmitted:,}",
-            f"{one.newest:%m-%d %H:%M:%S}",
-            one.example or "-",
+            f"{one.newest:%Y-%m-%d %H:%M:%S}",
         )
         for one in found
     ]
-    names = ("reason", "waiting", "resubmitted", "newest", "example")
+    names = ("reason", "waiting", "resubmitted", "newest (UTC)")
     head, *told = laid_out(_laid(names, rows)).splitlines()
     write(head)
     for one, line in zip(found, told, strict=True):
         write(line)
-        show(Text(f"  {printable(one.detail)}", style="dim"))
+        such = f"such as {one.example}" if one.example else "Firehose does not say where"
+        show(
+            Text(f"  {printable(one.detail)}", style="dim"),
+            Text(f"  {such}", style="dim"),
+        )
 
 
 def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
