@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ import pytest
 
 from cli import lease
 from events.failure import Batch, Gone, batch_key, lines_key, objects
-from tests.cli.conftest import here  # noqa: F401  a fixture
-from tests.cli.failed import FIRST, batch, record
+from tests.cli.conftest import heed_ctrl_c, here  # noqa: F401  a fixture
+from tests.cli.failed import FIRST, SHARD, STREAM, batch, record
 from tests.conftest import AWS, ROOT
 from tests.local.functions.conftest import Functions
 
 ENVIRONMENT = "redriving"
 BUCKET = "redriving-lake"
-SHARDS = ("shardId-000000000000", "shardId-000000000001")
+SHARDS = (SHARD, "shardId-000000000001")
 
 CODE = """
 import base64, json, os, time
@@ -93,20 +94,31 @@ class Place:
 def lake(aws: AWS) -> AWS:
     """A lake's stack; its bucket is made here."""
     aws.client("s3").create_bucket(Bucket=BUCKET)
-    outputs = {"BucketName": BUCKET, "DatabaseName": "none", "WorkGroupName": "none"}
-    aws.client("cloudformation").create_stack(
-        StackName=f"{ENVIRONMENT}-lake",
-        TemplateBody=json.dumps(
-            {
-                "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
-                "Outputs": {key: {"Value": value} for key, value in outputs.items()},
-            }
-        ),
-        Tags=[
-            {"Key": "headrace:environment", "Value": ENVIRONMENT},
-            {"Key": "headrace:stage", "Value": "lake"},
-        ],
-    )
+    aws.client("kinesis").create_stream(StreamName=STREAM.rpartition("/")[2], ShardCount=1)
+    queue = aws.client("sqs").create_queue(QueueName=f"{ENVIRONMENT}-failures")["QueueUrl"]
+    aws.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    lake = {"BucketName": BUCKET, "DatabaseName": "none", "WorkGroupName": "none"}
+    late = {
+        "ProcessorName": "late",
+        "Reads": "flight",
+        "Emits": "delay_alert",
+        "FunctionName": "late",
+        "FailureQueueUrl": queue,
+    }
+    for name, tag, outputs in (("lake", "stage", lake), ("late", "processor", late)):
+        aws.client("cloudformation").create_stack(
+            StackName=f"{ENVIRONMENT}-{name}",
+            TemplateBody=json.dumps(
+                {
+                    "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
+                    "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+                }
+            ),
+            Tags=[
+                {"Key": "headrace:environment", "Value": ENVIRONMENT},
+                {"Key": f"headrace:{tag}", "Value": name},
+            ],
+        )
     return aws
 
 
@@ -147,7 +159,7 @@ def test_a_redrive_gives_the_function_the_original_records_in_order_and_keeps_wh
     assert [(one["batches"], one["records"], one["lanes"]) for one in planned["functions"]] == [
         (4, 8, 2)
     ]
-    assert planned["functions"][0]["invocations"] == 2
+    assert planned["functions"][0]["invocations"] == 3
     assert place.applied == []
 
     done = headrace("redrive", "--yes")
@@ -268,3 +280,107 @@ def test_a_function_that_is_gone_ends_the_redrive_in_one_sentence_and_nothing_is
     assert {batch_key(found.failure_id), lines_key(found.failure_id, found.failed_at)} <= set(
         place.listed()
     )
+
+
+def test_failures_are_listed_with_why_and_how_long_the_stream_has_them(
+    place: Place, headrace: Headrace
+) -> None:
+    now = datetime.now(UTC)
+    fresh = place.batch(
+        0, b"a", b"b", first_arrived_at=now - timedelta(hours=5), error="Unhandled", failed_at=now
+    )
+    gone = Gone(from_sequence_number="1", to_sequence_number="3", why="trimmed", records=3)
+    old = place.batch(5, b"c", gone=[gone], processor="other", failed_at=now - timedelta(days=3))
+    place.archive(fresh, old)
+    place.aws.client("s3").put_object(Bucket=BUCKET, Key="failures/batches/00.json.gz", Body=b"?")
+
+    done = headrace("failures", "list", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [
+        (one["failure_id"], one["records"], one["lost"], one["why"]) for one in found["batches"]
+    ] == [
+        (old.failure_id, 1, 3, "RetryAttemptsExhausted"),
+        (fresh.failure_id, 2, 0, "RetryAttemptsExhausted: Unhandled"),
+    ]
+    left = [one["forgotten_in_seconds"] for one in found["batches"]]
+    assert left[0] < 0 < 18 * 3600 < left[1] <= 19 * 3600
+    assert found["waiting"] == {"late": 1}
+    assert found["unreadable_objects"] == ["failures/batches/00.json.gz"]
+
+    done = headrace("failures", "list")
+    assert f"{fresh.failure_id}  " in done.stdout
+    assert "19 h more" in done.stdout
+    assert "no more" in done.stdout
+    assert "2 failed batches, 3 records kept, 3 more are gone." in done.stderr
+    assert "late: 1 messages wait to be rescued." in done.stderr
+    for options, wanted in (
+        (("--since", "2d"), [fresh]),
+        (("--function", "other"), [old]),
+        (("--function", place.function_arn), [old, fresh]),
+        (("--function", place.function_arn.rpartition(":")[2], "--since", "1h"), [fresh]),
+        (("--since", "2030-01-01"), []),
+    ):
+        done = headrace("failures", "list", "--json", *options)
+        listed = [one["failure_id"] for one in json.loads(done.stdout)["batches"]]
+        assert listed == [one.failure_id for one in wanted], options
+    done = headrace("failures", "list", "--since", "yesterday")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_failure_is_shown_and_exported_with_its_payload(place: Place, headrace: Headrace) -> None:
+    found = place.batch(0, b'{"a": 1}', b"\xff\x00", b"\x1b[2Jtext")
+    place.archive(found)
+    done = headrace("failures", "show", found.failure_id[:8])
+    assert done.returncode == 0, done.stderr
+    assert '{"a": 1}' in done.stdout
+    assert "2 bytes that are no text: /wA=" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert f"--log-group-name {found.log_group}" in done.stdout
+    assert "1 more records" in headrace("failures", "show", found.failure_id, "--limit", "2").stderr
+    shown = headrace("failures", "show", found.failure_id, "--json").stdout
+    assert json.loads(shown)["records"] == found.records
+
+    printed = headrace("failures", "export")
+    lines = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert [one["payload"] for one in lines] == ['{"a": 1}', None, "\x1b[2Jtext"]
+    assert [one["payload_base64"] for one in lines] == [
+        one["kinesis"]["data"] for one in found.records
+    ]
+    assert printed.stderr == "3 lines of 1 failed batches.\n"
+    to = place.folder / "failed.jsonl"
+    assert headrace("failures", "export", found.failure_id, "--to", str(to)).returncode == 0
+    assert to.read_text() == printed.stdout
+    assert not [path for path in place.folder.iterdir() if path.name.startswith(".")]
+
+    for wrong in ("00000", "xyz", ""):
+        assert headrace("failures", "show", wrong).returncode == 2
+    assert headrace("redrive", found.failure_id, "--since", "1h").returncode == 2
+    assert headrace("failures", "export", "--to", "/there/is/none").returncode == 2
+
+
+def test_ctrl_c_finishes_what_runs_and_leaves_the_rest(place: Place) -> None:
+    place.archive(place.batch(0, b"wait", batch_size=1), place.batch(1, b"x", batch_size=1))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "redrive", "--yes"],
+        cwd=ROOT,
+        env=place.aws.env | {"HEADRACE_ENV": ENVIRONMENT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+    )
+    until(lambda: (place.folder / "waiting").exists())
+    process.send_signal(signal.SIGINT)
+    assert process.stderr
+    assert "finishing the invocations that run" in process.stderr.readline()
+    (place.folder / "go").touch()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.startswith("2 records of 2 failed batches: 1 recovered, 0 failed again, 1 not tried")
+    assert "Interrupted: 1 records were not tried" in err
+    assert place.numbers() == [0]
+    [receipt] = place.receipts()
+    assert (receipt["stopped"], receipt["totals"]["left"]) == ("interrupted", 1)
+    assert len([key for key in place.listed() if "/batches/" in key]) == 1
+    assert not any("lease" in key for key in place.listed())

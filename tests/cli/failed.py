@@ -38,11 +38,11 @@ def record(number: int, data: bytes = b"{}", shard: str = SHARD) -> Record:
     }
 
 
-def batch(records: Sequence[Record], **given: Any) -> Batch:
+def batch(of: Sequence[Record], **given: Any) -> Batch:
     """A batch of these records, which are of one shard."""
-    numbers = [one["kinesis"]["sequenceNumber"] for one in records]
-    shard = records[0]["eventID"].partition(":")[0]
-    arrivals = [one["kinesis"]["approximateArrivalTimestamp"] for one in records]
+    numbers = [one["kinesis"]["sequenceNumber"] for one in of]
+    shard = of[0]["eventID"].partition(":")[0]
+    arrivals = [one["kinesis"]["approximateArrivalTimestamp"] for one in of]
     facts: dict[str, Any] = {
         "failure_id": identified("late", shard, numbers[0], numbers[-1]),
         "processor": "late",
@@ -55,13 +55,13 @@ def batch(records: Sequence[Record], **given: Any) -> Batch:
         "invocations": 4,
         "start_sequence_number": numbers[0],
         "end_sequence_number": numbers[-1],
-        "batch_size": len(records),
+        "batch_size": len(of),
         "failed_at": FAILED_AT,
         "rescued_at": FAILED_AT,
         "first_arrived_at": datetime.fromtimestamp(arrivals[0], UTC),
         "last_arrived_at": datetime.fromtimestamp(arrivals[-1], UTC),
         "log_group": "/aws/lambda/late",
-        "records": list(records),
+        "records": list(of),
     }
     return Batch(**(facts | given))
 
