@@ -109,11 +109,11 @@ class Destination(Struct, frozen=True):
 
 def compiled(kind: str, described: dict[str, Any]) -> Destination:
     """The destination of a description; `kind` is "ExtendedS3" or "HttpEndpoint"."""
-    processors = _processors(described)
+    configured = processors(described)
     common: dict[str, Any] = {
-        "transform": _transform(processors.get("Lambda")),
-        "query": (processors.get("MetadataExtraction") or {}).get("MetadataExtractionQuery"),
-        "delimiter": "AppendDelimiterToRecord" in processors,
+        "transform": _transform(configured.get("Lambda")),
+        "query": (configured.get("MetadataExtraction") or {}).get("MetadataExtractionQuery"),
+        "delimiter": "AppendDelimiterToRecord" in configured,
     }
     if kind == "HttpEndpoint":
         target = _target(described["S3DestinationDescription"])
@@ -142,7 +142,7 @@ def _enabled(part: dict[str, Any] | None) -> bool:
     return bool(part and part.get("Enabled", False))
 
 
-def _processors(described: dict[str, Any]) -> dict[str, dict[str, str]]:
+def processors(described: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Type -> parameters of the processors in force."""
     configured = described.get("ProcessingConfiguration") or {}
     if not _enabled(configured):
