@@ -42,10 +42,14 @@ class Wanted:
         """The environment whose stream takes the events."""
         return self.to or self.environment
 
-    def then(self, run: str, after: int) -> str:
-        """The command that puts what comes after so many events of a run."""
-        # The answer to a query of this command ends where its limit is.
-        limit = self.limit - (after - self.after) if self.run and self.limit else None
+    def then(self, run: str, after: int) -> str | None:
+        """The command that puts what comes after so many events of a run, or None."""
+        limit = None
+        if self.run is not None and self.limit is not None:
+            limit = self.limit - (after - self.after)
+        # Without --run, the answer to the query itself ends where the limit is.
+        if limit == 0:
+            return None
         options = {
             "--run": run,
             "--after": after or None,
@@ -60,7 +64,7 @@ class Wanted:
         return " ".join(["headrace replay", self.event_type, "--from-lake", *words, *strict])
 
 
-class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What every account of a replay from the lake says of where its events come from."""
 
     lake: str
@@ -112,7 +116,7 @@ def replay_from_lake(wanted: Wanted, pace: Pace, *, dry_run: bool, as_json: bool
     )
     run = _choose(history, wanted)
     say(f"Run {run.id}: {run.footer}")
-    chosen = Chosen(
+    origin = Origin(
         lake=lake.bucket_name,
         run=run.id,
         after=wanted.after,
@@ -146,10 +150,10 @@ def replay_from_lake(wanted: Wanted, pace: Pace, *, dry_run: bool, as_json: bool
             quiet=as_json,
             apart=True,
         )
-    _tell(summary, chosen, as_json=as_json)
+    _tell(summary, origin, as_json=as_json)
     after = _done(summary, wanted.after, stopped=error is not None)
-    then = "" if after is None else f" Go on with: {wanted.then(run.id, after)}"
-    judge(summary, error, then)
+    then = None if after is None else wanted.then(run.id, after)
+    judge(summary, error, f" Go on with: {then}" if then else "")
 
 
 def _choose(history: History, wanted: Wanted) -> Execution:
@@ -164,7 +168,7 @@ def _choose(history: History, wanted: Wanted) -> Execution:
 
 
 def _rehearse(
-    feed: "Feed", rehearsal: Rehearsal, chosen: Chosen, wanted: Wanted, *, as_json: bool
+    feed: "Feed", rehearsal: Rehearsal, origin: Origin, wanted: Wanted, *, as_json: bool
 ) -> None:
     with bar(
         wanted.event_type,
@@ -182,13 +186,13 @@ def _rehearse(
                     rehearsal.last = max(rehearsal.last or when, when)
             progress()
     rehearsal.invalid = dict(feed.invalid)
-    _tell(rehearsal, chosen, as_json=as_json)
-    say(f"Put them without another query: {wanted.then(chosen.run, wanted.after)}")
+    _tell(rehearsal, origin, as_json=as_json)
+    say(f"Put them without another query: {wanted.then(origin.run, wanted.after)}")
 
 
-def _tell(told: Summary | Rehearsal, chosen: Chosen, *, as_json: bool) -> None:
+def _tell(told: Summary | Rehearsal, origin: Origin, *, as_json: bool) -> None:
     if as_json:
-        account = msgspec.to_builtins(told) | {"from_lake": chosen}
+        account = msgspec.to_builtins(told) | {"from_lake": origin}
         write(msgspec.json.encode(account).decode())
         return
     for sentence in told.sentences():
