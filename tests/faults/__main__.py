@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.conftest import AWS, ROOT
 from tests.faults import proxy
@@ -29,7 +29,7 @@ WARM_UP = 999_999
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS, help="RUNS=: how many seeds")
-    parser.add_argument("--seed", type=int, help="SEED=: this one only")
+    parser.add_argument("--seed", type=seeds_of, help="SEED=17 or SEED=17,43: these only")
     parser.add_argument("--first", type=int, default=0, help="FIRST=: the first seed")
     parser.add_argument("--list", action="store_true", help="what the faults are")
     chosen_ = parser.parse_args()
@@ -38,16 +38,17 @@ def main() -> int:
             one = make()
             print(f"{one.name:24}{one.does}")
         return 0
-    seeds = range(chosen_.first, chosen_.first + chosen_.runs)
-    if chosen_.seed is not None:
-        seeds = range(chosen_.seed, chosen_.seed + 1)
-    return report(play_all(seeds))
+    return report(play_all(chosen_.seed or range(chosen_.first, chosen_.first + chosen_.runs)))
+
+
+def seeds_of(text: str) -> list[int]:
+    return [int(one) for one in text.split(",")]
 
 
 Outcomes = dict[str, Counter[str]]
 
 
-def play_all(seeds: range) -> tuple[Outcomes, list[int]]:
+def play_all(seeds: Sequence[int]) -> tuple[Outcomes, list[int]]:
     """Every seed, a fresh deployment for each FRESH of them."""
     outcomes: Outcomes = defaultdict(Counter)
     failed: list[int] = []
@@ -75,7 +76,7 @@ def play(world: World, seed: int, outcomes: Outcomes) -> bool:
     if error is not None:
         print(f"      {error}\n      again: make faults SEED={seed}", flush=True)
         if not isinstance(error, AssertionError):
-            traceback.print_exception(error)
+            traceback.print_exception(error, file=sys.stdout)
     return error is None
 
 

@@ -102,7 +102,7 @@ def packed(flights: list[Flight]) -> bytes:
 
 def wrong(random: Random, name: str) -> bytes:
     """A record that no retry makes right; no two are the same."""
-    whole = msgspec.json.encode(flight(random, 0, name))
+    whole = msgspec.json.encode(flight(random, 0, name)).replace(b"fault-0-", b"wrong-")
     return random.choice(
         [
             whole[: len(whole) // 2] + name.encode(),

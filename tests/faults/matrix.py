@@ -326,7 +326,7 @@ FUNCTION: list[Callable[[], Fault]] = [
     lambda: Ruled(
         "function-times-out",
         "the derived stream does not answer, and the processor's time is over",
-        lambda _: [{**ON_ALERTS, "times": 4, "latency": 3_000}],
+        lambda _: [{**ON_ALERTS, "times": 3, "latency": 6_000}],
         breaks=True,
     ),
     lambda: Killed(

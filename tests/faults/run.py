@@ -36,8 +36,7 @@ PAUSE_SECONDS = 0.25
 """Between two waves, so that batches and faults meet."""
 REDRIVES = 8
 """A redrive that is killed or refused is started again this often at most."""
-COMMAND_SECONDS = 60.0
-LEASE = "failures/redrives/lease.json"
+COMMAND_SECONDS = 120.0
 
 
 PAIRED = range(len(FAULTS), 240)
@@ -84,7 +83,8 @@ class Run:
         return [one.name for one in self.faults]
 
     def play(self) -> None:
-        self._began = datetime.now(UTC)
+        now = datetime.now(UTC)
+        self._began = now.replace(microsecond=now.microsecond // 1000 * 1000)
         started: list[Fault] = []
         try:
             for one in self.faults:
@@ -248,16 +248,12 @@ class Run:
     def _redrive_once(self) -> bool:
         """Whether nothing is left to recover."""
         self._redrive = self.world.headrace("redrive", "--yes", "--json", app="redrive")
-        try:
-            said, told = self._redrive.communicate(timeout=COMMAND_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._redrive.kill()
-            raise Never("the redrive did not end") from None
+        said, told = ended(self._redrive)
         code = self._redrive.returncode
         self.notes["redrives"] = self.notes.get("redrives", 0) + 1
         if code == -signal.SIGKILL:
             # As if half a minute had passed: then the next would take the lease of one that died.
-            self.world.s3.delete_object(Bucket=self.world.bucket, Key=LEASE)
+            self.world.release()
             return False
         if code not in (0, 1):
             raise Lost(f"the redrive ended with {code}: {told}")
@@ -273,6 +269,7 @@ class Run:
         self.delivered()
         self._prove_lake()
         self._prove_alerts()
+        self._prove_audit()
 
     def _prove_lake(self) -> None:
         rows = self.world.rows(self.given.days)
@@ -314,6 +311,33 @@ class Run:
                 f"{len(missing & gone)}: {sorted(missing - gone)[:5]}"
             )
 
+    def _prove_audit(self) -> None:
+        """The audit finds the same: nothing is missing, or it names as lost what was trimmed."""
+        asked = ("audit", "flight", "--since", self._began.isoformat(), "--wait", "--json")
+        command = self.world.headrace(*asked)
+        said, told = ended(command)
+        if not said.strip():
+            raise Lost(f"the audit ended with {command.returncode}: {told}")
+        report = json.loads(said)
+        total, [consumer] = report["total"], report["consumers"]
+        lost = sum(gone["records"] for batch in self.world.archived() for gone in batch["gone"])
+        if total["missing"] or total["strange"]:
+            raise Lost(f"the audit says {total}, and names {report['missing'][:3]}")
+        if consumer["lost"] != lost or (command.returncode == 0) == self.trimmed:
+            raise Lost(f"the audit ended with {command.returncode}: {told} {consumer}")
+        put = self._put_since()
+        ended = total["lake"] + total["rejected"]
+        if not self.trimmed and not total["stream"] == ended == put:
+            raise Lost(f"{put} records were put, and the audit accounts for {total}")
+
+    def _put_since(self) -> int:
+        """User records that are on the stream since the run began, duplicates included."""
+        return sum(
+            len(users) if (users := deaggregate(one["Data"])) is not None else 1
+            for one in self.world.flights.read()
+            if one["ApproximateArrivalTimestamp"] >= self._began
+        )
+
     def _gone(self) -> set[str]:
         """The flights that the archive names as gone; it must count them rightly."""
         found: set[str] = set()
@@ -349,6 +373,15 @@ def names_in(data: bytes) -> list[str]:
 def _of(data: bytes, seed: int) -> list[bool]:
     """Whether user records of an aggregate are this seed's."""
     return [b"fault-%d-" % seed in one.data for one in deaggregate(data) or ()]
+
+
+def ended(command: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a command wrote, on standard output and on standard error."""
+    try:
+        return command.communicate(timeout=COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        command.kill()
+        raise Never(f"{command.args!r} came to its end: {command.communicate()}") from None
 
 
 FIELDS = [one.name for one in msgspec.structs.fields(Flight)]

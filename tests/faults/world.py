@@ -33,10 +33,11 @@ from tests.faults.proxy import Proxy
 T = TypeVar("T")
 Record = dict[str, Any]
 
-SECONDS = 60.0
-FUNCTION_SECONDS = 2
+SECONDS = 120.0
+FUNCTION_SECONDS = 4
 """The timeout of the functions that are made to time out."""
 BATCHES, LINES = "failures/batches/", "failures/records/"
+LEASE = "failures/redrives/lease.json"
 VISIBILITY_SECONDS = 3
 """How soon a message that a rescue did not finish is there again."""
 
@@ -188,19 +189,20 @@ class World:
     @cached_property
     def producer(self) -> Any:
         """The command line's client for PutRecords, and no patience."""
+        patience: dict[str, Any] = {
+            "user_agent_appid": "producer",
+            "connect_timeout": 5,
+            "read_timeout": 5,
+            "parameter_validation": False,
+            "retries": {"mode": "standard", "total_max_attempts": 1},
+        }
         return boto3.client(
             "kinesis",
             endpoint_url=self.proxy.endpoint,
             region_name="us-east-1",
             aws_access_key_id=KEY,
             aws_secret_access_key=KEY,
-            config=Config(
-                user_agent_appid="producer",  # type: ignore[call-arg]
-                connect_timeout=5,
-                read_timeout=5,
-                parameter_validation=False,
-                retries={"mode": "standard", "total_max_attempts": 1},
-            ),
+            config=Config(**patience),
         )
 
     def headrace(self, *words: str, app: str = "cli") -> subprocess.Popen[str]:
@@ -304,6 +306,11 @@ class World:
         """Empty the archive for the next run; what this one proves of it is proved."""
         for key in [*self.objects(BATCHES), *self.objects(LINES)]:
             self.s3.delete_object(Bucket=self.bucket, Key=key)
+        self.release()
+
+    def release(self) -> None:
+        """Take the lease of a redrive that died."""
+        self.s3.delete_object(Bucket=self.bucket, Key=LEASE)
 
     def waiting(self) -> int:
         """Messages on the failure queue, in work or not."""
