@@ -122,9 +122,11 @@ class Auditor:
         seen: int = 0,
         pace: float = 0,
         seconds_left: Callable[[], float],
+        most_seconds_left: Callable[[], float] | None = None,
     ) -> Reading:
         """Read on after `last`, or from `since` on, or from the oldest record on; up to the first
-        record that arrived after `until`, the newest, or the end of time."""
+        record that arrived after `until`, the newest, or the end of time: of the longer time while
+        there was no record yet, since what was read without one must be read again."""
         cutter = Cutter(shard_id, self.settings.bucket, due, seen)
         start = None if last is None else int(last)
         if start is None and since is not None:
@@ -132,9 +134,14 @@ class Auditor:
             if start is None:
                 return Reading(cuts=[], last=None, seen=seen, through=until, done=True)
         reader = Reader(shard_id, start, None, after=last is not None)
+        longer = most_seconds_left or seconds_left
+
+        def left() -> float:
+            return seconds_left() if cutter.seen > seen else longer()
+
         through, done = 0, False
         try:
-            for page in self.stream.pages(reader, pace=pace, seconds_left=seconds_left):
+            for page in self.stream.pages(reader, pace=pace, seconds_left=left):
                 for record in page:
                     if record.arrived > until:
                         done = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SERVICE = "audit"
+LOGGED = 100
+NAMES = ("shard_id", "sequence_number", "subsequence_number", "arrived_at")
+"""What a log may say of a record: nothing of its payload, which an event id is part of."""
 RESERVE_SECONDS = 60
 """Left over at the end of the function's time: a query takes some seconds, and is not cut short."""
 
@@ -54,12 +58,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """The step's answer, or the run's report, as JSON."""
     request = msgspec.convert(event, Request)
     auditor = _auditor()
-    ends = time.monotonic() + min(
-        request.seconds, context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    )
+    ends = time.monotonic() + request.seconds
+
+    def most_seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
     def seconds_left() -> float:
-        return ends - time.monotonic()
+        return min(ends - time.monotonic(), most_seconds_left())
 
     match request.step:
         case "plan":
@@ -73,25 +78,26 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
                 last=request.last,
                 seen=request.seen,
                 seconds_left=seconds_left,
+                most_seconds_left=most_seconds_left,
             )
         case "compare":
             answer = auditor.compare(request.cuts, exact=request.exact)
         case "explain":
             answer = auditor.explain(request.shard_id, request.cuts)
         case "run":
-            answer = _run(auditor, context, seconds_left)
+            answer = _run(auditor, context, most_seconds_left)
     return msgspec.to_builtins(answer)
 
 
-def _run(auditor: Auditor, context: LambdaContext, seconds_left: Any) -> Report:
+def _run(auditor: Auditor, context: LambdaContext, seconds_left: Callable[[], float]) -> Report:
     store = _store()
     state, report = run(auditor, store.state(), seconds_left=seconds_left)
     began = datetime.fromtimestamp(report.began / 1000, UTC)
     store.keep(report, began, context.aws_request_id)
     store.save(state)
     total = sum(report.shards.values(), Tally())
-    for one in report.missing[:100]:
-        logger.error("missing", extra=msgspec.to_builtins(one))
+    for one in report.missing[:LOGGED]:
+        logger.error("missing", extra={name: getattr(one, name) for name in NAMES})
     for gap in report.gaps:
         logger.error("trimmed before it was audited", extra=msgspec.to_builtins(gap))
     logger.info("audited", extra=msgspec.to_builtins(total) | {"through": report.through})

@@ -367,6 +367,21 @@ def test_a_reading_begins_and_ends_where_it_is_told_to() -> None:
     assert read(arrivals[-1] + 1, NOW) == (0, True)
 
 
+def test_a_reading_that_has_met_no_record_yet_takes_more_time() -> None:
+    """Behind many empty pages the next one would begin where this one began."""
+    world = plain("lake")
+    [shard_id] = world.kinesis.shards
+    some = iter([600.0] * 4)
+    found = world.auditor().read(
+        shard_id,
+        until=NOW,
+        due=NOW,
+        seconds_left=lambda: 0.0,
+        most_seconds_left=lambda: next(some, 600.0),
+    )
+    assert (found.seen, found.last, found.done) == (1, str(10**55), True)
+
+
 def test_a_cut_ends_where_the_numbers_get_longer() -> None:
     cutter = Cutter("s", "lake", NOW)
     for number in (98, 99, 100, 101):
