@@ -69,6 +69,7 @@ def headrace(
       headrace audit flight                prove that nothing is missing
       headrace failures list               what processors failed, with its payload
       headrace redrive                     process it again: what, and then --yes
+      headrace rejected list flight        what is not in the lake, and why
 
     \b
     Exit codes

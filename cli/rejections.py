@@ -107,8 +107,8 @@ $read
 )
 """)
 REJECTED = Template("""    SELECT
-        reason,
-        detail,
+        coalesce(reason, '') AS reason,
+        coalesce(detail, '') AS detail,
         payload_base64 AS payload,
         CAST(round(to_unixtime(arrived_at) * 1000) AS bigint) AS arrived_at,
         CAST(round(to_unixtime(rejected_at) * 1000) AS bigint) AS rejected_at,
@@ -118,8 +118,8 @@ REJECTED = Template("""    SELECT
         arrival_date
     FROM $table""")
 UNSENT = Template("""    SELECT
-        errorcode AS reason,
-        errormessage AS detail,
+        coalesce(errorcode, '') AS reason,
+        coalesce(errormessage, '') AS detail,
         rawdata AS payload,
         arrivaltimestamp AS arrived_at,
         attemptendingtimestamp AS rejected_at,

@@ -10,12 +10,17 @@ transform believes a place only of records that were put on the delivery stream 
 granted to people and not to producers.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 START = b'{"headrace":{'
 """How every marked record begins: all that an unmarked one costs is to be compared with it."""
+
+
+LAST_INSTANT = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,8 +35,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: str
     shard_id: str | None = None
     sequence_number: str | None = None
-    subsequence_number: int | None = None
-    arrived_at: int | None = None
+    subsequence_number: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    arrived_at: Annotated[int, Meta(ge=0, le=LAST_INSTANT)] | None = None
 
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,6 +49,7 @@ def test_no_sample_is_mistaken_for_a_marked_one(sample: object) -> None:
         b'{"headrace":{"kind":"replayed","lake":"a","run":"r"},"more":1}\n{}',
         b'{"headrace":{"kind":"redriven","lake":"a","run":"r"}}\n{}',
         b'{"headrace":{"kind":"replayed","run":"r"}}\n{}',
+        b'{"headrace":{"kind":"resubmitted","lake":"a","run":"r","arrived_at":1e18}}\n{}',
         b'{"headrace":{"kind":"replayed","lake":"a","run":"\xff"}}\n{}',
         b'{"headrace":{"kind":"replayed","lake":"a","run":"r"}\n{}',
         b'{"headrace":{"kind":\n"replayed","lake":"a","run":"r"}}\n{}',
