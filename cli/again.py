@@ -136,7 +136,7 @@ def replay_from_lake(wanted: Wanted, pace: Pace, *, dry_run: bool, as_json: bool
             _rehearse(
                 feed,
                 Rehearsal(event_type=wanted.event_type, stream=stream),
-                chosen,
+                origin,
                 wanted,
                 as_json=as_json,
             )
