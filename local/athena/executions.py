@@ -71,7 +71,7 @@ class Execution:
         self.total = 0.0
         self.outcome: Outcome | None = None
         self.scanned = 0
-        self.output = request.statement.output(request.location, self.id)
+        self.output = request.location + request.statement.result.format(self.id)
         self.cursor: duckdb.DuckDBPyConnection | None = None
         self.done = threading.Event()
         self.left = threading.Event()

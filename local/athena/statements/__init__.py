@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from local.athena.errors import InvalidRequest, QueryFailed
 from local.athena.statements import alter, show, tables, views
-from local.athena.statements.base import UTILITY, Outcome, Session, Statement, text_output
+from local.athena.statements.base import UTILITY, Outcome, Session, Statement
 from local.athena.statements.ctas import CreateTableAs
 from local.athena.statements.insert import Insert
 from local.athena.statements.select import Select
@@ -47,6 +47,7 @@ class Unsupported:
     """A statement that Athena has and this one has not: it fails, by its name."""
 
     kind = UTILITY
+    result = "{}.txt"
 
     def __init__(self, word: str) -> None:
         self.substatement = word
@@ -54,9 +55,6 @@ class Unsupported:
     def run(self, session: Session) -> Outcome:  # noqa: ARG002  one protocol
         message = f"{self.substatement} is not supported by the local Athena"
         raise QueryFailed("NOT_SUPPORTED", message)
-
-    def output(self, location: str, query_id: str) -> str:
-        return text_output(location, query_id)
 
 
 def parse(sql: str) -> Statement:

@@ -122,19 +122,10 @@ class Statement(Protocol):
 
     kind: str
     substatement: str
+    result: str
+    """Where its result lies under the location that was configured; {} is the query's id."""
 
     def run(self, session: Session) -> Outcome: ...
-
-    def output(self, location: str, query_id: str) -> str:
-        """Where its result lies, under the location that was configured."""
-
-
-def csv_output(location: str, query_id: str) -> str:
-    return f"{location}{query_id}.csv"
-
-
-def text_output(location: str, query_id: str) -> str:
-    return f"{location}{query_id}.txt"
 
 
 def text_outcome(columns: list[ResultColumn], lines: Sequence[str]) -> Outcome:

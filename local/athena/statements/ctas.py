@@ -40,6 +40,7 @@ class CreateTableAs:
     if_not_exists: bool = False
     kind: str = DDL
     substatement: str = "CREATE_TABLE_AS_SELECT"
+    result: str = "tables/{}"
 
     @classmethod
     def parse(cls, sql: str, words: Words) -> CreateTableAs:
@@ -130,6 +131,3 @@ class CreateTableAs:
                 },
             },
         )
-
-    def output(self, location: str, query_id: str) -> str:
-        return f"{location}tables/{query_id}"

@@ -28,6 +28,7 @@ class Insert:
     tree: exp.Expr
     kind: str = DML
     substatement: str = "INSERT"
+    result: str = "{}"
 
     @classmethod
     def parse(cls, sql: str, words: Words) -> Insert:
@@ -100,6 +101,3 @@ class Insert:
         ours = ", ".join(str(column.type) for column in given)
         message = f"Insert query has mismatched column types: Table: [{theirs}], Query: [{ours}]"
         raise QueryFailed("TYPE_MISMATCH", message, line=1, column=1)
-
-    def output(self, location: str, query_id: str) -> str:
-        return f"{location}{query_id}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.athena.errors import InvalidRequest, QueryFailed
 from local.athena.sql.types import parse
-from local.athena.statements.base import DDL, Outcome, Session, text_outcome, text_output
+from local.athena.statements.base import DDL, Outcome, Session, text_outcome
 from local.athena.statements.storage import FORMATS, LAYOUTS, descriptor
 from local.athena.statements.words import Word, Words
 
@@ -22,12 +22,10 @@ class Definition:
     substatement: str
     act: Callable[[Session], list[str]]
     kind: str = DDL
+    result: str = "{}.txt"
 
     def run(self, session: Session) -> Outcome:
         return text_outcome([], self.act(session))
-
-    def output(self, location: str, query_id: str) -> str:
-        return text_output(location, query_id)
 
 
 def failed(message: str) -> QueryFailed:

@@ -25,6 +25,7 @@ class Unload:
     options: Options
     kind: str = DML
     substatement: str = "UNLOAD"
+    result: str = "{}"
 
     @classmethod
     def parse(cls, sql: str, words: Words) -> Unload:
@@ -50,6 +51,3 @@ class Unload:
         ordered(columns, layout.partitioned)
         where = hives(self.target, layout.partitioned)
         return store(session, relation, plan, columns, layout, where)[0]
-
-    def output(self, location: str, query_id: str) -> str:
-        return f"{location}{query_id}"
