@@ -326,8 +326,8 @@ class Run:
         if consumer["lost"] != lost or (command.returncode == 0) == self.trimmed:
             raise Lost(f"the audit ended with {command.returncode}: {told} {consumer}")
         put = self._put_since()
-        ended = total["lake"] + total["rejected"]
-        if not self.trimmed and not total["stream"] == ended == put:
+        accounted = total["lake"] + total["rejected"]
+        if not self.trimmed and not total["stream"] == accounted == put:
             raise Lost(f"{put} records were put, and the audit accounts for {total}")
 
     def _put_since(self) -> int:
