@@ -84,6 +84,8 @@ def test_no_more_invocations_than_the_concurrency_and_nothing_is_received_meanwh
     assert (machine.room, machine.step(0), machine.wakeup()) == (0, None, None)
     machine.answered(0, first, ())
     assert machine.room == 1
+    machine.offer(0, messages(3, 4))
+    assert (ids(machine.step(0)), machine.step(0)) == (["3"], None)
 
 
 def test_a_message_that_is_received_again_while_its_function_runs_is_a_message_of_its_own() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import AWS
-from tests.local.mapping.conftest import Lab, until
+from tests.local.lab import until
+from tests.local.mapping.conftest import Lab
 from tests.local.mapping.test_service import ANY_UUID, PARTIAL, refused
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012"
@@ -44,8 +45,10 @@ class Queue:
         return [done["MessageId"] for done in answer["Successful"]]
 
     def is_empty(self) -> bool:
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return all(self.attribute(name) == "0" for name in names)
+        """Whether no message is in it, neither visible nor hidden."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return set(answer["Attributes"].values()) == {"0"}
 
 
 def seen(lab: Lab, function: str) -> list[list[tuple[Any, str]]]:
@@ -333,3 +336,17 @@ def test_the_same_queue_and_function_again_is_a_conflict(lab: Lab) -> None:
         f'An event source mapping with SQS arn (" {queue.arn} ") and function (" {name} ") '
         f"already exists. Please update or delete the existing mapping with UUID {uuid}",
     )
+
+
+def test_a_function_slower_than_the_visibility_timeout_is_invoked_again_and_stops_nothing(
+    lab: Lab,
+) -> None:
+    body = "import time; time.sleep(1.5 if len(open(os.environ['SEEN']).readlines()) == 1 else 0)"
+    name, queue = function(lab, body), Queue(lab)
+    mapping(lab, name, queue)
+    lab.functions.update_function_configuration(FunctionName=name, Timeout=10)
+    queue.send("slow")
+    until(lambda: deliveries(lab, name) == [("slow", "1"), ("slow", "2")])
+    until(queue.is_empty)
+    queue.send("next")
+    until(lambda: ("next", "1") in deliveries(lab, name))

@@ -90,7 +90,9 @@ def test_a_disabled_rule_rests_and_starts_anew_when_it_is_enabled(world: World) 
     world.events.enable_rule("r", None)
     assert world.run(7_200) == [10_600, 14_200]
     world.events.disable_rule("r", None)
-    assert world.run(7_200) == []
+    assert world.run(1_000) == []
+    world.events.enable_rule("r", None)
+    assert world.run(3_600) == [18_800]
 
 
 def test_a_changed_expression_starts_anew_and_the_same_one_goes_on(world: World) -> None:
