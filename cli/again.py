@@ -115,7 +115,7 @@ def replay_from_lake(wanted: Wanted, pace: Pace, *, dry_run: bool, as_json: bool
         flow=deployed.flow(wanted.event_type),
     )
     run = _choose(history, wanted)
-    say(f"Run {run.id}: {run.footer}")
+    say(f"Run {run.id}: {run.footer if wanted.run is None else 'chosen before.'}")
     origin = Origin(
         lake=lake.bucket_name,
         run=run.id,
