@@ -1,5 +1,6 @@
 """One run of a redrive: the lease, the lanes, the receipt."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class Run:
             say=say,
             beat=self._beat,
         )
-        with self._lease:
+        with self._lease, _uncollected():
             yield
 
     def redrive(
@@ -117,3 +118,16 @@ class Run:
                 self._archive.put(self.receipt_key, encoded(receipt))
             self._written = receipt.finished_at is not None
         return receipt
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Thousands of records in memory are no garbage: a collector that walks through all of them
+    again and again takes a third of the time that reading them does."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
