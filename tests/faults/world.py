@@ -38,6 +38,7 @@ FUNCTION_SECONDS = 4
 """The timeout of the functions that are made to time out."""
 BATCHES, LINES = "failures/batches/", "failures/records/"
 LEASE = "failures/redrives/lease.json"
+SETTLE_SECONDS = 3
 VISIBILITY_SECONDS = 3
 """How soon a message that a rescue did not finish is there again."""
 
@@ -369,8 +370,10 @@ def prepared(aws: AWS, proxy: Proxy, control: Control | None = None) -> Iterator
 
 
 def through(proxy: Proxy, app: str) -> Mapping[str, str]:
-    """The variables that send a function's calls by way of the proxy, under a name."""
+    """The variables that send a function's calls by way of the proxy, under a name. A run asks the
+    audit when all is delivered, so it need not wait for what may be on its way."""
     return {
+        **({"SETTLE_SECONDS": str(SETTLE_SECONDS)} if app == "audit" else {}),
         "AWS_ENDPOINT_URL": proxy.endpoint,
         "AWS_ENDPOINT_URL_S3": proxy.endpoint,
         "AWS_SDK_UA_APP_ID": app,
