@@ -120,7 +120,7 @@ class Batches:
     def _cut(self, now: float) -> Batch:
         """The oldest messages that fit in one payload; a window opens for what is left."""
         count, size = 0, 0
-        for message in self.gathered:
+        for message in self.gathered[: self.size]:
             size += message.size
             if count and size > BATCH_BYTES:
                 break

@@ -94,7 +94,7 @@ def test_a_new_mapping_is_shown_as_recorded_from_aws(lab: Lab) -> None:
 
 
 def test_the_function_gets_the_recorded_event_and_the_message_is_deleted(lab: Lab) -> None:
-    name, queue = function(lab), Queue(lab)
+    name, queue = function(lab), Queue(lab, VisibilityTimeout="60")
     mapping(lab, name, queue)
     attribute = {"DataType": "String", "StringValue": "John Grisham"}
     sent = lab.sqs.send_message(
@@ -190,7 +190,7 @@ def test_a_window_gathers_more_than_one_receive_gives(lab: Lab) -> None:
 
 
 def test_a_filter_deletes_what_it_does_not_let_through(lab: Lab) -> None:
-    name, queue = function(lab), Queue(lab)
+    name, queue = function(lab), Queue(lab, VisibilityTimeout="60")
     pattern = json.dumps({"body": {"kind": ["wanted"]}})
     mapping(lab, name, queue, FilterCriteria={"Filters": [{"Pattern": pattern}]})
     queue.send({"kind": "other"}, "text", {"kind": "wanted"})
