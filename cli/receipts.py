@@ -8,6 +8,7 @@ import msgspec
 
 from cli.failures import Summary
 from cli.redriving import Settlement
+from cli.terminal import counted
 from events.failure import Gone
 
 
@@ -65,10 +66,12 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         if found.left:
             parts.append(f"{found.left:,} not tried")
         if found.lost:
-            parts.append(f"{found.lost:,} more were gone before their rescue")
+            parts.append(f"{found.lost:,} more gone before their rescue")
+        records = counted(found.records, "record")
+        batches = counted(found.batches, "failed batch", "failed batches")
         return (
-            f"{found.records:,} records of {found.batches:,} failed batches: {', '.join(parts)}; "
-            f"{found.invocations:,} invocations."
+            f"{records} of {batches}: {', '.join(parts)}; "
+            f"{counted(found.invocations, 'invocation')}."
         )
 
 

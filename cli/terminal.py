@@ -59,3 +59,8 @@ def say(text: str) -> None:
     """A remark: a line on standard error, after the data that it is about."""
     sys.stdout.flush()
     sys.stderr.write(text + "\n")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 record, 2,000 records."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

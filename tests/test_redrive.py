@@ -164,9 +164,9 @@ def test_a_redrive_gives_the_function_the_original_records_in_order_and_keeps_wh
 
     done = headrace("redrive", "--yes")
     assert done.returncode == 1
-    assert "2 records failed again" in done.stderr
+    assert "2 records failed again, in the archive" in done.stderr
     assert done.stdout.startswith(
-        "8 records of 4 failed batches: 6 recovered, 2 failed again, 3 more were gone before their "
+        "8 records of 4 failed batches: 6 recovered, 2 failed again, 3 more gone before their "
         "rescue; "
     )
     # Before a record that raises, what its invocation did is repeated with every cut; applied once
@@ -312,8 +312,8 @@ def test_failures_are_listed_with_why_and_how_long_the_stream_has_them(
     assert f"{fresh.failure_id}  " in done.stdout
     assert "19 h more" in done.stdout
     assert "no more" in done.stdout
-    assert "2 failed batches, 3 records kept, 3 more are gone." in done.stderr
-    assert "late: 1 messages wait to be rescued." in done.stderr
+    assert "2 failed batches, 3 records kept, 3 more gone." in done.stderr
+    assert "Not rescued yet, of late: 1 message." in done.stderr
     for options, wanted in (
         (("--since", "2d"), [fresh]),
         (("--function", "other"), [old]),
@@ -337,7 +337,7 @@ def test_a_failure_is_shown_and_exported_with_its_payload(place: Place, headrace
     assert "2 bytes that are no text: /wA=" in done.stdout
     assert "\x1b" not in done.stdout
     assert f"--log-group-name {found.log_group}" in done.stdout
-    assert "1 more records" in headrace("failures", "show", found.failure_id, "--limit", "2").stderr
+    assert "1 more record:" in headrace("failures", "show", found.failure_id, "--limit", "2").stderr
     shown = headrace("failures", "show", found.failure_id, "--json").stdout
     assert json.loads(shown)["records"] == found.records
 
@@ -347,7 +347,7 @@ def test_a_failure_is_shown_and_exported_with_its_payload(place: Place, headrace
     assert [one["payload_base64"] for one in lines] == [
         one["kinesis"]["data"] for one in found.records
     ]
-    assert printed.stderr == "3 lines of 1 failed batches.\n"
+    assert printed.stderr == "3 lines of 1 failed batch.\n"
     to = place.folder / "failed.jsonl"
     assert headrace("failures", "export", found.failure_id, "--to", str(to)).returncode == 0
     assert to.read_text() == printed.stdout
@@ -378,7 +378,7 @@ def test_ctrl_c_finishes_what_runs_and_leaves_the_rest(place: Place) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out.startswith("2 records of 2 failed batches: 1 recovered, 0 failed again, 1 not tried")
-    assert "Interrupted: 1 records were not tried" in err
+    assert "Interrupted: 1 record not tried" in err
     assert place.numbers() == [0]
     [receipt] = place.receipts()
     assert (receipt["stopped"], receipt["totals"]["left"]) == ("interrupted", 1)

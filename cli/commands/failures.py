@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import say, show, write
+from cli.terminal import counted, say, show, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,7 +135,8 @@ def export(
     batches = choose(archive_of(environment), ids or [], function=function, since=since)
     lines = exported(one.batch() for one in batches)
     number = _write_file(to, lines) if to != STANDARD else _write_lines(lines)
-    say(f"{number:,} lines of {len(batches):,} failed batches.")
+    chosen = counted(len(batches), "failed batch", "failed batches")
+    say(f"{counted(number, 'line')} of {chosen}.")
 
 
 def _write_lines(lines: "Iterable[bytes]") -> int:
@@ -211,15 +212,16 @@ def _sum_up(found: "Standing") -> None:
         sum(one.records for one in found.batches),
         sum(one.lost for one in found.batches),
     )
-    lost = f", {gone:,} more are gone" if gone else ""
-    say(f"{len(found.batches):,} failed batches, {records:,} records kept{lost}.")
+    lost = f", {gone:,} more gone" if gone else ""
+    batches = counted(len(found.batches), "failed batch", "failed batches")
+    say(f"{batches}, {counted(records, 'record')} kept{lost}.")
     for name, number in found.waiting.items():
         if number:
-            say(f"{name}: {number:,} messages wait to be rescued.")
+            say(f"Not rescued yet, of {name}: {counted(number, 'message')}.")
     if found.unreadable_messages:
         say(
-            f"{found.unreadable_messages:,} messages were no failures and lie aside: "
-            "failures/unreadable/ of the lake."
+            f"What came to a failure queue and was no failure lies in failures/unreadable/ of the "
+            f"lake: {counted(found.unreadable_messages, 'message')}."
         )
     for key in found.unreadable_objects:
         say(f"{key} holds no batch, and was left as it is.")
@@ -247,7 +249,7 @@ def _describe(batch: "Batch", limit: int, *, whole: bool) -> None:
         "failed at": _utc(batch.failed_at),
         "rescued at": _utc(batch.rescued_at),
         "arrived": f"{_utc(first)} to {_utc(last)}" if first and last else "not known",
-        "why": f"{batch.condition} after {batch.invocations:,} invocations"
+        "why": f"{batch.condition} after {counted(batch.invocations, 'invocation')}"
         + (f": {batch.error}" if batch.error else ""),
         "request": batch.request_id,
         "log": command,
@@ -272,7 +274,9 @@ def _describe(batch: "Batch", limit: int, *, whole: bool) -> None:
         show(Text(f"\n{place}  key {_printable(line.partition_key or '')}", style="dim"))
         show(_payload(line.payload or "", whole=whole))
     if len(found) > limit:
-        say(f"{len(found) - limit:,} more records: --limit, or `headrace failures export`.")
+        say(
+            f"{counted(len(found) - limit, 'more record')}: --limit, or `headrace failures export`."
+        )
 
 
 LONGEST = 300

@@ -10,7 +10,7 @@ import typer
 
 from cli.errors import Interrupted, NotRecovered, Overtaken, WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import say, show, write
+from cli.terminal import counted, say, show, write
 
 if TYPE_CHECKING:
     from cli.aws import Account
@@ -108,9 +108,10 @@ def _print_plan(planned: "Plan") -> None:
 
     for one in planned.functions:
         write(
-            f"{one.processor}: {one.records:,} records of {one.batches:,} failed batches, in "
-            f"{one.invocations:,} invocations of at most {one.batch_size:,} records, "
-            f"{min(one.lanes, one.together)} at a time"
+            f"{one.processor}: {counted(one.records, 'record')} of "
+            f"{counted(one.batches, 'failed batch', 'failed batches')}, in "
+            f"{counted(one.invocations, 'invocation')} of at most "
+            f"{counted(one.batch_size, 'record')}, {min(one.lanes, one.together)} at a time"
         )
         show(Text(f"  {one.function_arn}", style="dim"))
     if planned.batches:
@@ -128,12 +129,13 @@ def _print_plan(planned: "Plan") -> None:
             )
         show(table)
         if len(planned.batches) > SHOWN:
-            write(f"... and {len(planned.batches) - SHOWN:,} more batches")
-        write(f"from failures/batches/ of the lake, {planned.records:,} records in all")
+            write(f"and {counted(len(planned.batches) - SHOWN, 'more batch', 'more batches')}")
+        write("Each is failures/batches/<batch>.json.gz in the lake's bucket.")
     else:
         say("No failed batch of these has records to process again.")
     if planned.empty:
-        say(f"{planned.empty:,} batches hold no records: the stream had forgotten them all.")
+        empty = counted(planned.empty, "batch", "batches")
+        say(f"Without records that could be processed, for all are gone or recovered: {empty}.")
 
 
 def _run(
@@ -166,7 +168,7 @@ def _judge(
     receipt: "Receipt", error: BaseException | None, *, overtaken: bool, interrupted: bool
 ) -> None:
     """Raise what kept the redrive from recovering everything."""
-    left = f"{receipt.totals.left:,} records were not tried and are in the archive as they were"
+    left = f"{counted(receipt.totals.left, 'record')} not tried, in the archive as before"
     if error is not None:
         say(f"headrace: Stopped: {left}.")
         raise error
@@ -176,13 +178,13 @@ def _judge(
         raise Interrupted(f"Interrupted: {left}; repeat the command to go on.")
     if again := receipt.totals.failed_again:
         raise NotRecovered(
-            f"{again:,} records failed again and are in the archive with both reasons: "
-            "`headrace failures list` shows them."
+            f"{counted(again, 'record')} failed again, in the archive with both reasons: "
+            "`headrace failures list`."
         )
     if receipt.totals.lost:
         raise NotRecovered(
-            f"All {receipt.totals.recovered:,} records that the archive had are recovered; "
-            f"{receipt.totals.lost:,} were gone from the stream before they were rescued: "
+            f"Recovered all that the archive had, {counted(receipt.totals.recovered, 'record')}; "
+            f"gone from the stream before the rescue: {receipt.totals.lost:,}. "
             "`headrace failures list` shows which."
         )
 
