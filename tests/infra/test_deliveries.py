@@ -184,7 +184,8 @@ def test_objects_age_by_what_they_are(assembly: Assembly) -> None:
             "compacted/": ([("STANDARD_IA", 90), ("GLACIER_IR", 365)], None),
             "source/": ([("STANDARD_IA", 30), ("GLACIER_IR", 90)], 400),
         }
-    wanted |= dict.fromkeys(("errors/", "rejected/", "resubmitted/", "unsent/"), rejected)
+    errors = ("errors/", "failures/", "rejected/", "resubmitted/", "unsent/")
+    wanted |= dict.fromkeys(errors, rejected)
     assert rules == wanted
 
 

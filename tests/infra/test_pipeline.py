@@ -35,6 +35,14 @@ TYPE_OUTPUTS = {
     "ErrorPrefix",
 }
 PROCESSORS = {"delay_alerts"}
+LAKE_OUTPUTS = {
+    "BucketName",
+    "DatabaseName",
+    "FailuresName",
+    "WorkGroupName",
+    "KeyArn",
+    "AlarmTopicArn",
+}
 PROCESSOR_OUTPUTS = {
     "ProcessorName",
     "Reads",
@@ -43,6 +51,7 @@ PROCESSOR_OUTPUTS = {
     "ConsumerArn",
     "MappingId",
     "FailureQueueUrl",
+    "RescueFunctionName",
 }
 
 
@@ -71,7 +80,7 @@ def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
     }
     lake = f"Headrace-{assembly.environment}-lake"
     assert outputs == {
-        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn", "AlarmTopicArn"},
+        lake: LAKE_OUTPUTS,
         **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
         **{stack_of(assembly, name): PROCESSOR_OUTPUTS for name in PROCESSORS},
     }
@@ -115,7 +124,7 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
         f"{name}{suffix}"
         for name in registry.names()
         for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected", "_resubmitted")
-    }
+    } | {"failure_lines", "failures"}
     for name, kind in registry.types().items():
         table = tables[f"{name}_delivered"]
         assert [
@@ -243,6 +252,10 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
     alerts = found.pop((stack_of(assembly, "delay_alerts"), "delay_alerts"))
     assert assembly.export(alerts.pop("STREAM_NAME"))[0] == stack_of(assembly, "delay_alert")
     assert alerts == {"POWERTOOLS_LOG_LEVEL": "INFO", "LATE_MINUTES": "60"}
+    rescue = found.pop((stack_of(assembly, "delay_alerts"), "rescue"))
+    assert (rescue["PROCESSOR"], rescue["EVENT_TYPE"]) == ("delay_alerts", "flight")
+    assert assembly.export(rescue["STREAM_ARN"])[0] == stack_of(assembly, "flight")
+    assert assembly.export(rescue["BUCKET"])[0] == stack_of(assembly, "lake")
     told = {}
     for where, variables in found.items():
         assert "Fn::ImportValue" in variables["BUCKET"]
