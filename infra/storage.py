@@ -196,16 +196,21 @@ class Bucket(s3.Bucket):
 
     def grant_query(self, reader: iam.IRole, *, read: Sequence[str], keep: str) -> None:
         """What Athena needs of whoever asks it: the objects under `read`, and the results, which it
-        writes in the asker's name; and reading and putting the asker's own objects under `keep`."""
+        writes in the asker's name; and reading and putting the asker's own objects under `keep`.
+        https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html"""
         iam.Grant.add_to_principal(
-            grantee=reader, actions=["s3:GetBucketLocation"], resource_arns=[self.bucket_arn]
+            grantee=reader,
+            actions=["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+            resource_arns=[self.bucket_arn],
         )
         iam.Grant.add_to_principal(
             grantee=reader,
             actions=["s3:ListBucket"],
             resource_arns=[self.bucket_arn],
             conditions={
-                "StringLike": {"s3:prefix": [f"{prefix}*" for prefix in (*read, keep)]},
+                "StringLike": {
+                    "s3:prefix": [f"{prefix}*" for prefix in (*read, keep, RESULTS_PREFIX)]
+                },
             },
         )
         for actions, prefixes in (
