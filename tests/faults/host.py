@@ -34,7 +34,7 @@ class Host:
     """The commands, by their name."""
 
     def __init__(self) -> None:
-        self._refusing = False
+        self._refusing, self._refused = False, 0
         self._checkpoints: dict[str, tuple[dict[str, int | None], set[str]]] = {}
         self._put_object = world.put_object
         world.put_object = self._put
@@ -47,7 +47,11 @@ class Host:
 
     def refuse(self, yes: bool) -> None:
         """Let the lake refuse what delivery writes, or take it again."""
-        self._refusing = yes
+        self._refusing, self._refused = yes, 0
+
+    def refused(self) -> int:
+        """How often it refused since then."""
+        return self._refused
 
     def trim(self, stream: str) -> None:
         """Let the retention of all that is on a stream now run out."""
@@ -111,6 +115,7 @@ class Host:
 
     def _put(self, made: world.Object) -> None:
         if self._refusing:
+            self._refused += 1
             raise world.Unavailable(REFUSED)
         self._put_object(made)
 

@@ -125,6 +125,8 @@ class Variable(Fault):
         run.world.set_variables(self._app, **{self._variable: self._value})
 
     def end(self, run: Run) -> None:
+        if self.breaks:  # a function that was changed starts anew, which takes a moment
+            effect(lambda: run.world.waiting() > 0 or bool(run.world.archived()))
         run.world.set_variables(self._app, **{self._variable: self._before})
 
 
@@ -163,6 +165,8 @@ class LakeRefuses(Fault):
         run.control("refuse", yes=True)
 
     def end(self, run: Run) -> None:
+        effect(lambda: run.control("refused") > 0)
+        run.notes[self.name] = run.control("refused")
         run.control("refuse", yes=False)
 
 
@@ -182,14 +186,15 @@ class DeliveryKilled(Fault):
 
 class ShardsLimited(Fault):
     name = "put-partial-failures"
-    does = "each shard takes 40 records a second: PutRecords answers with failures record by record"
+    does = "each shard takes 5 records a second: PutRecords answers record by record"
     host = True
 
     def begin(self, run: Run) -> None:
-        run.control("limit", stream=run.world.stream, rate=40)
+        run.control("limit", stream=run.world.stream, rate=5)
 
     def end(self, run: Run) -> None:
         run.control("limit", stream=run.world.stream, rate=None)
+        run.notes[self.name] = run.retried["ProvisionedThroughputExceededException"]
 
 
 class Resharded(Fault):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,6 +67,8 @@ class Run:
     random: Random = field(init=False)
     trimmed: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
+    retried: Counter[str] = field(default_factory=Counter)
+    """Records that the producer put again, by the error."""
     _redrive: subprocess.Popen[str] | None = None
     _began: datetime = field(init=False)
 
@@ -144,6 +147,7 @@ class Run:
             progress=lambda: None,
         )
         outcome = sender.run(iter([entries]))
+        self.retried += producer.tally.retried
         if outcome.error or producer.tally.put != len(entries):
             raise Lost(
                 f"the producer put {producer.tally.put} of {len(entries)}: {outcome.error!r}"
