@@ -23,13 +23,12 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from events.failure import Batch, Reason, Record, sequence_number
+from events.failure import Batch, Reason, Record
 
 REQUEST_BYTES = 6 * 1024 * 1024
 """A synchronous invocation's payload at most.
@@ -149,9 +148,11 @@ class Lane:
         """Take in the answer to the last invocation."""
         piece = self._pieces.popleft()
         done = piece[: answer.acknowledged]
-        touched = list(dict.fromkeys(item.open for item in done))
+        recovered: Counter[_Open] = Counter()
         for item in done:
             del item.open.waiting[item.number]
+            recovered[item.open] += 1
+        touched = list(recovered)
         failed = None
         rest = piece[answer.acknowledged :]
         if len(piece) == len(rest) == 1:
@@ -166,7 +167,7 @@ class Lane:
         return Settlement(
             kept=tuple(rest for _, rest in states if rest is not None),
             finished=tuple(batch for batch, rest in states if rest is None),
-            recovered=Counter(item.open.batch.failure_id for item in done),
+            recovered=Counter({one.batch.failure_id: recovered[one] for one in recovered}),
             failed=failed,
         )
 
@@ -196,15 +197,18 @@ def source(one: _Open) -> tuple[str, str, str]:
 def _items(batches: Iterable[Batch]) -> Iterator[_Item]:
     encode = msgspec.json.encode
     for batch in batches:
-        records = batch.records
-        numbers = list(map(sequence_number, records))
-        if any(before >= after for before, after in pairwise(numbers)):
-            # Not as rescue writes it, yet no reason to stop: each record once, in order.
-            found = dict(zip(numbers, records, strict=True))
-            records = [found[number] for number in sorted(found)]
-        one = _Open(batch, {record["kinesis"]["sequenceNumber"]: record for record in records})
-        for record in records:
-            yield _Item(one, record["kinesis"]["sequenceNumber"], encode(record))
+        waiting = {record["kinesis"]["sequenceNumber"]: record for record in batch.records}
+        if not _ordered(list(waiting)):
+            # Not as rescue writes it, yet no reason to stop.
+            waiting = {number: waiting[number] for number in sorted(waiting, key=int)}
+        one = _Open(batch, waiting)
+        for number, record in list(waiting.items()):
+            yield _Item(one, number, encode(record))
+
+
+def _ordered(numbers: list[str]) -> bool:
+    """Of equal length they are in order as texts when they are as numbers; else better sorted."""
+    return len(set(map(len, numbers))) == 1 and numbers == sorted(numbers)
 
 
 def _reason(answer: Answer, number: str) -> Reason:
