@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[AWS]:
-    """A running local AWS; what it prints is in the file named on failure."""
-    log = tmp_path_factory.mktemp("local") / "log"
+@contextmanager
+def running(folder: Path, certificate: Path) -> Iterator[AWS]:
+    """A local AWS of its own; what it prints is in the folder, and in the message of a failure."""
+    log = folder / "log"
     with (
         log.open("wb") as errors,
         subprocess.Popen(
@@ -101,11 +102,23 @@ def aws(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator
         assert process.wait(60) == 0, log.read_text()[-2_000:]
 
 
-@pytest.fixture(scope="session")
-def deployed(aws: AWS, tmp_path_factory: pytest.TempPathFactory) -> AWS:
-    """The same, with every stack of `dev` deployed by the real CDK."""
-    with_stacks = replace(aws, assembly=str(tmp_path_factory.mktemp("cdk") / "out"))
+def deploy(aws: AWS, folder: Path) -> AWS:
+    """The same, with every stack of `dev` deployed by the real CDK from templates in the folder."""
+    with_stacks = replace(aws, assembly=str(folder / "out"))
     done = aws.run("cdk", "bootstrap", "--output", with_stacks.assembly)
     assert done.returncode == 0, done.stdout + done.stderr
     with_stacks.deploy()
     return with_stacks
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[AWS]:
+    """A running local AWS."""
+    with running(tmp_path_factory.mktemp("local"), certificate) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def deployed(aws: AWS, tmp_path_factory: pytest.TempPathFactory) -> AWS:
+    """The same, with the pipeline on it. Other tests have used it: say what differs from before."""
+    return deploy(aws, tmp_path_factory.mktemp("cdk"))
