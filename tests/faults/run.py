@@ -209,13 +209,18 @@ class Run:
 
     def _rescued(self) -> None:
         """Wait until every flight that should be an alert and is none is in the archive."""
-        until(
-            lambda: (
-                self.world.waiting() == 0
-                and self.given.alerts.keys() <= self._alerts().keys() | self._archived()
-            ),
-            "every alert that is not made was rescued, or named as gone",
-        )
+        waiting, open_ = 0, set[str]()
+
+        def holds() -> bool:
+            nonlocal waiting, open_
+            waiting = self.world.waiting()
+            open_ = self.given.alerts.keys() - self._alerts().keys() - self._archived()
+            return not waiting and not open_
+
+        try:
+            until(holds, "every alert that is not made was rescued, or named as gone")
+        except Never as never:
+            raise Never(f"{never}: {waiting} messages wait, open are {sorted(open_)}") from None
 
     def _archived(self) -> set[str]:
         """The flights in the failure archive, and those that it names as gone."""
