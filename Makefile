@@ -36,9 +36,8 @@ check: setup  ## lint, format, types, templates: the gate
 	mypy
 	python -m infra.checks
 
-# Two processes, each with a local AWS of its own: the tests of one file stay together and in order.
 test: setup  ## every test
-	pytest --numprocesses 2 --dist loadfile
+	pytest
 
 faults: setup  ## what goes wrong, alone and in pairs, and that nothing is lost; RUNS=20, SEED=17, LIST=1
 	@python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(LIST),--list)

@@ -91,8 +91,8 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def lake(aws: AWS) -> AWS:
-    """A lake's stack; its bucket is made here."""
+def lake(aws: AWS) -> Iterator[AWS]:
+    """A lake's stack; its bucket is made here. Gone at the end: others find theirs by the tags."""
     aws.client("s3").create_bucket(Bucket=BUCKET)
     aws.client("kinesis").create_stream(StreamName=STREAM.rpartition("/")[2], ShardCount=1)
     queue = aws.client("sqs").create_queue(QueueName=f"{ENVIRONMENT}-failures")["QueueUrl"]
@@ -119,7 +119,9 @@ def lake(aws: AWS) -> AWS:
                 {"Key": f"headrace:{tag}", "Value": name},
             ],
         )
-    return aws
+    yield aws
+    for name in ("lake", "late"):
+        aws.client("cloudformation").delete_stack(StackName=f"{ENVIRONMENT}-{name}")
 
 
 @pytest.fixture
