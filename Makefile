@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 ENV ?= dev
 
-.PHONY: help setup demo check test deploy bench lock clean
+.PHONY: help setup demo check test faults deploy bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -38,6 +38,9 @@ check: setup  ## lint, format, types, templates: the gate
 
 test: setup  ## every test
 	pytest
+
+faults: setup  ## what goes wrong, alone and in pairs, and that nothing is lost; RUNS=20, SEED=17, LIST=1
+	@python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(LIST),--list)
 
 deploy: setup  ## to the AWS that the environment points at; ENV=prod for the other configuration
 	@mkdir -p build

@@ -39,6 +39,25 @@ class NamedQuery(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """A query that succeeded, without its rows: they are at `location` in S3."""
+
+    id: str
+    sql: str
+    work_group: str
+    location: str
+    scanned_bytes: int
+    seconds: float
+    cost: float
+    """USD, as Athena bills: nothing for DDL, SHOW and the like."""
+
+    @property
+    def footer(self) -> str:
+        """What it took, as a sentence."""
+        return _took(self.scanned_bytes, self.seconds, self.cost)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A finished query: its columns, and rows that are read page by page, once."""
 
@@ -52,10 +71,7 @@ class Answer:
     @property
     def footer(self) -> str:
         """What it took, as a sentence."""
-        return (
-            f"{readable(self.scanned_bytes)} scanned in {self.seconds:.2f} s; "
-            f"costs ${self.cost:.6f} on AWS."
-        )
+        return _took(self.scanned_bytes, self.seconds, self.cost)
 
     def one(self) -> Value:
         """The first value of the first row, of an aggregate that has one."""
@@ -96,12 +112,26 @@ class Database:
 
     def finish(self, query_id: str) -> Answer:
         """Wait for a started query."""
+        return self._answer(self.execution(query_id))
+
+    def execution(self, query_id: str) -> Execution:
+        """Wait for a started query, and leave its rows where they are."""
         try:
-            execution = self._wait(query_id)
+            found = self._wait(query_id)
         except KeyboardInterrupt:
             self._athena.stop_query_execution(QueryExecutionId=query_id)
             raise
-        return self._answer(query_id, execution)
+        statistics = found.get("Statistics", {})
+        scanned = statistics.get("DataScannedInBytes", 0)
+        return Execution(
+            id=query_id,
+            sql=found.get("Query", ""),
+            work_group=found.get("WorkGroup", ""),
+            location=found.get("ResultConfiguration", {}).get("OutputLocation", ""),
+            scanned_bytes=scanned,
+            seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+            cost=query_cost(scanned) if found.get("StatementType") == "DML" else 0.0,
+        )
 
     def named(self) -> dict[str, NamedQuery]:
         """The workgroup's named queries, by name."""
@@ -133,20 +163,17 @@ class Database:
             time.sleep(pause)
             pause = min(LAST_POLL, pause * 1.5)
 
-    def _answer(self, query_id: str, execution: "QueryExecutionTypeDef") -> Answer:
-        statistics = execution.get("Statistics", {})
-        scanned = statistics.get("DataScannedInBytes", 0)
-        billed = execution.get("StatementType") == "DML"
-        pages = self._pages(query_id)
+    def _answer(self, execution: Execution) -> Answer:
+        pages = self._pages(execution.id)
         first = next(pages)
         described = first["ResultSetMetadata"].get("ColumnInfo", [])
         columns = [Column(column["Name"], column["Type"]) for column in described]
         return Answer(
             columns=columns,
             rows=_rows(columns, first, pages),
-            scanned_bytes=scanned,
-            seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
-            cost=query_cost(scanned) if billed else 0.0,
+            scanned_bytes=execution.scanned_bytes,
+            seconds=execution.seconds,
+            cost=execution.cost,
         )
 
     def _pages(self, query_id: str) -> Iterator[Any]:
@@ -180,6 +207,10 @@ def _texts(row: Any, width: int) -> list[str | None]:
     if len(texts) == 1 < width:
         texts = [part.strip() for part in (texts[0] or "").split("\t")]
     return (texts + [None] * width)[:width]
+
+
+def _took(scanned_bytes: int, seconds: float, cost: float) -> str:
+    return f"{readable(scanned_bytes)} scanned in {seconds:.2f} s; costs ${cost:.6f} on AWS."
 
 
 def readable(size: int) -> str:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_firehose import FirehoseClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -89,12 +91,20 @@ class Account:
         return self.session.client("glue", config=patient())
 
     @cached_property
+    def firehose(self) -> "FirehoseClient":
+        return self.session.client("firehose", config=once())
+
+    @cached_property
     def kinesis(self) -> "KinesisClient":
         return self.session.client("kinesis", config=once())
 
     @cached_property
     def s3(self) -> "S3Client":
         return self.session.client("s3", config=patient())
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", config=patient())
 
 
 def patient(*, read_timeout: int = 60, attempts: int = 4) -> "Config":
@@ -109,7 +119,7 @@ def patient(*, read_timeout: int = 60, attempts: int = 4) -> "Config":
 
 
 def once() -> "Config":
-    """For PutRecords, which `cli.producer` repeats entry by entry, never as a whole call.
+    """For puts of many records, which `cli.producer` repeats one by one, never as a whole call.
 
     Sizes are the producer's too: without botocore's walk through every record the call costs a
     third less.

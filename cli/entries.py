@@ -16,6 +16,7 @@ from cli.errors import RefusedLine
 from cli.producer import Entry
 from events.contract import Event
 from events.decoding import Decoder, Rejected, event_time, partition_key
+from events.mark import Mark, marked
 
 LONGEST_KEY = 256
 """Characters of a partition key; PutRecords refuses the whole call for a longer or empty one."""
@@ -25,19 +26,31 @@ CHUNK = 500
 class Entries:
     """Makes entries of one event type; `invalid` counts what does not validate, by reason."""
 
-    def __init__(self, kind: type[Event], *, strict: bool = False, timed: bool = False) -> None:
-        """`strict` refuses the first line that does not validate; `timed` reads event times."""
+    def __init__(
+        self,
+        kind: type[Event],
+        *,
+        strict: bool = False,
+        timed: bool = False,
+        after: int = 0,
+        mark: Mark | None = None,
+    ) -> None:
+        """`strict` refuses the first line that does not validate; `timed` reads event times;
+        `after` is the number of the line before the first; `mark` is put before each line."""
         self.invalid: Counter[str] = Counter()
         self._decode = Decoder(kind).decode
         self._strict = strict
         self._timed = timed
-        self._number = 0
+        self._number = after
+        self._after = after
+        self._mark = b"" if mark is None else marked(mark, b"")
 
     def of_lines(self, chunks: Iterable[list[bytes]], limit: int | None) -> Iterator[list[Entry]]:
         """Raises RefusedLine when strict, after everything before that line is yielded."""
+        last = None if limit is None else self._after + limit
         for lines in chunks:
-            if limit is not None:
-                lines = lines[: limit - self._number]
+            if last is not None:
+                lines = lines[: last - self._number]
             entries: list[Entry] = []
             arrival = datetime.now(UTC)
             for line in lines:
@@ -49,11 +62,11 @@ class Entries:
                         yield entries
                         raise self._refused(rejected) from None
                     self.invalid[str(rejected.reason)] += 1
-                    entries.append(Entry(self._number, digest(line), line))
+                    entries.append(Entry(self._number, digest(line), self._mark + line))
                 else:
                     entries.append(self._entry(event, line))
             yield entries
-            if self._number == limit:
+            if self._number == last:
                 return
 
     def of_events(self, events: Iterable[Event], limit: int | None) -> Iterator[list[Entry]]:
@@ -69,7 +82,7 @@ class Entries:
 
     def _entry(self, event: Event, data: bytes) -> Entry:
         when = event_time(event).timestamp() if self._timed else None
-        return Entry(self._number, key_of(event, data), data, when)
+        return Entry(self._number, key_of(event, data), self._mark + data, when)
 
     def _refused(self, rejected: Rejected) -> RefusedLine:
         return RefusedLine(

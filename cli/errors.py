@@ -8,9 +8,12 @@
     ├─ WrongQuery        1    Athena did not answer
     ├─ Unbalanced        1    a record is not accounted for
     ├─ NotCompacted      1    event dates whose files are as small as before
+    ├─ NotRecovered      1    records that failed again, or are gone
+    ├─ Overtaken         1    a redrive that another one runs beside
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
     ├─ ForbiddenChange   3    a contract must not be deployed as it is
+    ├─ NotProven         4    records are missing, or what was asked for cannot be proven
     └─ Interrupted     130    Ctrl-C
 
 The number is the exit code of `headrace`. `headrace local -- COMMAND` returns COMMAND's exit
@@ -58,6 +61,14 @@ class NotCompacted(Failure):
     """Compaction of some event dates failed; nothing is lost."""
 
 
+class NotRecovered(Failure):
+    """A redrive did not recover everything; what failed again is in the archive."""
+
+
+class Overtaken(Failure):
+    """Somebody else works on the failure archive."""
+
+
 class Told(Failure):
     """A program that we started did not work, and has said why: nothing is left to say."""
 
@@ -75,6 +86,12 @@ class ForbiddenChange(Failure):
     """Deploying a contract would harm the rows that are there."""
 
     code = 3
+
+
+class NotProven(Failure):
+    """The audit found records missing, or the stream no longer has what would prove otherwise."""
+
+    code = 4
 
 
 class Interrupted(Failure):

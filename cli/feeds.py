@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from cli.entries import Entries
 from cli.errors import WrongUsage
@@ -12,6 +12,7 @@ from cli.producer import Entry
 from cli.source import Source
 from events import registry
 from events.contract import Event
+from events.mark import Mark
 
 
 def kind_of(event_type: str) -> type[Event]:
@@ -20,6 +21,21 @@ def kind_of(event_type: str) -> type[Event]:
         return registry.get(event_type)
     except registry.UnknownType as error:
         raise WrongUsage(f"{str(error).capitalize()}. `headrace types` lists them.") from None
+
+
+class Lines(Protocol):
+    """Lines of JSON from somewhere."""
+
+    position: int
+    size: int | None
+
+    def lines(self) -> Iterator[list[bytes]]:
+        """Lists of lines, as soon as they can be read."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        ...
 
 
 class Feed:
@@ -33,14 +49,18 @@ class Feed:
         self,
         event_type: str,
         *,
-        source: str | None,
+        source: str | Lines | None,
         limit: int | None = None,
         strict: bool = False,
         timed: bool = False,
+        after: int = 0,
+        mark: Mark | None = None,
     ) -> None:
-        self._entries = Entries(kind_of(event_type), strict=strict, timed=timed)
+        self._entries = Entries(
+            kind_of(event_type), strict=strict, timed=timed, after=after, mark=mark
+        )
         self._limit = limit
-        self._source = None if source is None else Source(source)
+        self._source: Lines | None = Source(source) if isinstance(source, str) else source
         self._events = None if source is not None else _built_in(event_type)
 
     def __enter__(self) -> Self:

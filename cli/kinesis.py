@@ -33,21 +33,23 @@ class PutRecords:
                 Records=[{"Data": entry.data, "PartitionKey": entry.key} for entry in call.entries],
             )
         except self._refused as error:
-            return [self._repeatable(error)] * len(call.entries)
+            return [repeatable(error)] * len(call.entries)
         except self._unanswered:
             return [NO_ANSWER] * len(call.entries)
         if not answer.get("FailedRecordCount"):
             return [None] * len(call.entries)
         return [record.get("ErrorCode") for record in answer["Records"]]
 
-    def _repeatable(self, error: "ClientError") -> str:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in THROTTLED:
-            return code
-        if status >= SERVER_ERROR:
-            return NO_ANSWER
-        raise error
+
+def repeatable(error: "ClientError") -> str:
+    """The error code of a call that can be repeated; raises the error of any other."""
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in THROTTLED:
+        return code
+    if status >= SERVER_ERROR:
+        return NO_ANSWER
+    raise error
 
 
 def limits(kinesis: "KinesisClient", stream: str) -> Limits:

@@ -2,7 +2,8 @@
 
 in: records that the stream took (AWS/Kinesis IncomingRecords); delivered: records that Firehose
 wrote to the lake (AWS/Firehose DeliveryToS3.Records); rejected: records that the transform found
-wrong (Headrace Rejected). CloudWatch shows them about a minute late.
+wrong (Headrace Rejected); replayed: records that came out of this very lake and are not written to
+it again (Headrace Replayed). CloudWatch shows them about a minute late.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cli.stacks import Deployed, Flow
 
 TOGETHER = 8
+ENDS = ("delivered", "rejected", "replayed")
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +37,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     records_in: int
     delivered: int
     rejected: int
+    replayed: int
     outstanding: int
-    """What came in and is neither: on its way, or failed on it and kept under the error prefix.
+    """What came in and is none of these: on its way, or failed and kept under the error prefix.
 
     What stays open when nothing comes in any more is there. Nothing is less than none: the metrics
     are of three services, which publish at different times; what came in before `since` may be
@@ -102,7 +105,8 @@ def _state(
         records_in=counts["records_in"],
         delivered=counts["delivered"],
         rejected=counts["rejected"],
-        outstanding=max(0, counts["records_in"] - counts["delivered"] - counts["rejected"]),
+        replayed=counts["replayed"],
+        outstanding=max(0, counts["records_in"] - sum(counts[name] for name in ENDS)),
         newest_delivered=last,
         age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
     )
@@ -119,6 +123,7 @@ def metrics(flow: "Flow") -> dict[str, Metric]:
             flow.delivery_stream_name,
         ),
         "rejected": Metric("Headrace", "Rejected", "EventType", flow.event_type),
+        "replayed": Metric("Headrace", "Replayed", "EventType", flow.event_type),
     }
 
 

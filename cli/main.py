@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import compact, contracts, local, query, replay, status, types
+from cli.commands import (
+    audit,
+    compact,
+    contracts,
+    failures,
+    local,
+    query,
+    redrive,
+    rejected,
+    replay,
+    status,
+    types,
+)
 from cli.telling import failures_told
 
 if TYPE_CHECKING:
@@ -54,6 +66,10 @@ def headrace(
       headrace status                      what came in, was delivered, rejected
       headrace query --name worst_carriers ask the lake
       headrace compact flight              few large files of many small ones
+      headrace audit flight                prove that nothing is missing
+      headrace failures list               what processors failed, with its payload
+      headrace redrive                     process it again: what, and then --yes
+      headrace rejected list flight        what is not in the lake, and why
 
     \b
     Exit codes
@@ -61,6 +77,7 @@ def headrace(
       1    it did not work; one sentence on standard error says what to do
       2    wrong usage
       3    a contract must not be deployed as it is
+      4    records are missing, or what was asked for cannot be proven
       130  interrupted
     """
 
@@ -70,8 +87,12 @@ app.command("query")(query.query)
 app.command("status")(status.status)
 app.command("types")(types.types)
 app.command("compact")(compact.compact)
+app.command("audit")(audit.audit)
+app.command("redrive")(redrive.redrive)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(failures.app, name="failures")
 app.add_typer(local.app, name="local")
+app.add_typer(rejected.app, name="rejected")
 
 
 def main() -> None:

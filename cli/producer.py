@@ -7,8 +7,9 @@ pattern of answers. Its promises:
 - No call is larger than the limits, and at most `lanes` calls are in flight.
 - Order: the entries of one partition key share a lane, a lane has one call in flight, and what
   failed in it goes first in its next call. So the order of a key is kept between calls.
-  Within one call that Kinesis answers with partial failures, a later record of a key may be on
-  the stream before an earlier one: PutRecords promises no more than that.
+  Within one call a later record of a key may be on the stream before an earlier one, as when
+  Kinesis takes it in part only: PutRecords promises no more than that. So with `apart` no call
+  holds two entries of a key, and every key has its order; few keys then mean small calls.
 - What waits is bounded: `room` says no before the memory fills.
 
 Times are seconds of one monotonic clock that the caller reads.
@@ -87,6 +88,7 @@ class Lane:
     since: float = 0.0
     not_before: float = 0.0
     in_flight: int = 0
+    first_in_flight: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +100,8 @@ class Tally:
     retried: Counter[str] = field(default_factory=Counter)
     not_put: Counter[str] = field(default_factory=Counter)
     first_not_put: int | None = None
+    first_to_repeat: int | None = None
+    """The first that may not be on the stream, and could be put by another run."""
 
 
 class Producer:
@@ -110,12 +114,14 @@ class Producer:
         retry: Retry = Retry(),
         lanes: int = 2,
         linger: float = 0.05,
+        apart: bool = False,
     ) -> None:
         """`linger`: seconds that an entry waits at most for its call to become full."""
         self.tally = Tally()
         self._limits = limits
         self._retry = retry
         self._linger = linger
+        self._apart = apart
         self._lanes = [Lane() for _ in range(lanes)]
         self._pending = 0
         self._pending_bytes = 0
@@ -197,8 +203,10 @@ class Producer:
             self._give_up(entry, reason)
 
     def abandon(self, reason: str) -> None:
-        """Give up what waits (not what is in flight)."""
+        """Give up what waits, not what is in flight, of which nobody will hear any more."""
         for lane in self._lanes:
+            if lane.in_flight:
+                self._repeat(lane.first_in_flight)
             for entry in lane.waiting:
                 self._forget(entry)
                 self._give_up(entry, reason)
@@ -214,15 +222,24 @@ class Producer:
     def _take(self, number: int, now: float) -> Call:
         lane = self._lanes[number]
         taken: list[Entry] = []
+        passed: list[Entry] = []
+        keys: set[str] = set()
         size = 0
         while lane.waiting and len(taken) < self._limits.records:
-            size += lane.waiting[0].size
-            if taken and size > self._limits.request_bytes:
+            entry = lane.waiting[0]
+            if self._apart and entry.key in keys:
+                passed.append(lane.waiting.popleft())
+                continue
+            if taken and size + entry.size > self._limits.request_bytes:
                 break
-            lane.size -= lane.waiting[0].size
+            size += entry.size
+            keys.add(entry.key)
             taken.append(lane.waiting.popleft())
+        lane.waiting.extendleft(reversed(passed))
+        lane.size -= size
         lane.since = now
         lane.in_flight = len(taken)
+        lane.first_in_flight = taken[0].number
         return Call(number, tuple(taken))
 
     def _wait_again(self, lane: Lane, failed: list[Entry], now: float, jitter: float) -> None:
@@ -240,3 +257,9 @@ class Producer:
         self.tally.not_put[reason] += 1
         first = self.tally.first_not_put
         self.tally.first_not_put = entry.number if first is None else min(first, entry.number)
+        if reason != TOO_LARGE:
+            self._repeat(entry.number)
+
+    def _repeat(self, number: int) -> None:
+        first = self.tally.first_to_repeat
+        self.tally.first_to_repeat = number if first is None else min(first, number)

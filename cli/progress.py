@@ -1,4 +1,4 @@
-"""The progress bar of a replay, on a terminal only."""
+"""A progress bar, on a terminal only."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ Position = Callable[[], tuple[float, float | None]]
 
 @contextmanager
 def bar(
-    name: str, *, put: Callable[[], int], position: Position, shown: bool
+    name: str, *, put: Callable[[], int], position: Position, shown: bool, word: str = "put"
 ) -> Iterator[Callable[[], None]]:
     """Yield the function that draws it anew, at most ten times a second."""
     console = errors()
@@ -25,7 +25,7 @@ def bar(
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
-        TextColumn("{task.fields[put]:,} put"),
+        TextColumn("{task.fields[put]:,} " + word),
         TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
     )

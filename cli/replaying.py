@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cli.errors import Failure, Interrupted
+from cli.feeds import Feed
 from cli.kinesis import PutRecords, limits
 from cli.pace import Pace
 from cli.producer import Entry, Producer, Tally
+from cli.progress import bar
 from cli.sender import Outcome, Sender
 from cli.terminal import say
 
@@ -32,6 +34,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     not_put: dict[str, int]
     first_not_put: int | None
     """Number of the first line (or built-in event) that was not put."""
+    first_to_repeat: int | None = None
+    """Number of the first that may not be put and could be: what is before it is put."""
     unknown: int
     """Sent, and the end came before the answer."""
     retried: dict[str, int]
@@ -48,9 +52,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.seconds:,.1f} s: {self.events_per_second:,.0f} events/s."
         )
         if self.retried:
-            yield f"Sent again: {_by_reason(self.retried)}."
+            yield f"Sent again: {by_reason(self.retried)}."
         if self.invalid:
-            yield (f"Do not validate, and delivery will reject them: {_by_reason(self.invalid)}.")
+            yield (f"Do not validate, and delivery will reject them: {by_reason(self.invalid)}.")
 
     @property
     def complete(self) -> bool:
@@ -60,7 +64,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         """What was and what was not put, for the last sentence of a replay that is not complete."""
         parts = [f"{self.put:,} put"]
         if self.not_put:
-            reasons = "" if self.interrupted else f" ({_by_reason(self.not_put)})"
+            reasons = "" if self.interrupted else f" ({by_reason(self.not_put)})"
             parts.append(
                 f"{sum(self.not_put.values()):,} read but not put{reasons}, "
                 f"the first of them number {self.first_not_put:,} of the source"
@@ -70,30 +74,34 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(parts)
 
 
-def _by_reason(counts: dict[str, int]) -> str:
+def by_reason(counts: dict[str, int]) -> str:
+    """Counts as words: NoAnswer 500, Throttled 3."""
     return ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
 
 
-def judge(summary: Summary, error: BaseException | None) -> None:
-    """Raise what kept the replay from being complete."""
+def judge(summary: Summary, error: BaseException | None, then: str = "") -> None:
+    """Raise what kept the replay from being complete; `then` says how to go on."""
     if error is not None:
-        if not summary.complete:
-            say(f"headrace: Stopped: {summary.loss()}.")
+        if then or not summary.complete:
+            say(f"headrace: Stopped: {summary.loss()}.{then}")
         raise error
     if summary.interrupted:
-        raise Interrupted(f"Interrupted: {summary.loss()}; what follows was not read.")
+        raise Interrupted(f"Interrupted: {summary.loss()}; what follows was not read.{then}")
     if not summary.complete:
-        raise Failure(f"Not everything is on the stream: {summary.loss()}.")
+        raise Failure(f"Not everything is on the stream: {summary.loss()}.{then}")
 
 
 class Replay:
     """Puts entries on the stream of an event type; `tally` can be watched while it runs."""
 
-    def __init__(self, kinesis: "KinesisClient", *, event_type: str, stream: str) -> None:
+    def __init__(
+        self, kinesis: "KinesisClient", *, event_type: str, stream: str, apart: bool = False
+    ) -> None:
+        """With `apart` every partition key keeps its order, whatever Kinesis refuses."""
         self._event_type = event_type
         self._stream = stream
         self._put = PutRecords(kinesis, stream)
-        self._producer = Producer(limits=limits(kinesis, stream), lanes=LANES)
+        self._producer = Producer(limits=limits(kinesis, stream), lanes=LANES, apart=apart)
 
     @property
     def tally(self) -> Tally:
@@ -125,6 +133,7 @@ class Replay:
             put=tally.put,
             not_put=dict(tally.not_put),
             first_not_put=tally.first_not_put,
+            first_to_repeat=tally.first_to_repeat,
             unknown=outcome.unknown,
             retried=dict(tally.retried),
             invalid=dict(invalid),
@@ -133,6 +142,27 @@ class Replay:
             events_per_second=round(tally.put / seconds, 1) if seconds else 0.0,
             interrupted=outcome.interrupted,
         )
+
+
+def put(
+    kinesis: "KinesisClient",
+    feed: Feed,
+    *,
+    event_type: str,
+    stream: str,
+    pace: Pace,
+    quiet: bool,
+    apart: bool = False,
+) -> tuple[Summary, BaseException | None]:
+    """Put what a feed has, with a progress bar unless `quiet`."""
+    replay = Replay(kinesis, event_type=event_type, stream=stream, apart=apart)
+    with bar(
+        event_type,
+        put=lambda: replay.tally.put,
+        position=lambda: feed.position(replay.tally.put),
+        shown=not quiet,
+    ) as progress:
+        return replay.run(feed.chunks(), pace=pace, invalid=feed.invalid, progress=progress)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ class Lake(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     bucket_name: str
     database_name: str
     work_group_name: str
+    failures_name: str = ""
+    """The view of the failure archive."""
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -40,7 +42,18 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     error_prefix: str
     delivered_name: str = ""
     """The table that delivery writes, where `table_name` is a view of it."""
+    unique_name: str = ""
+    """The view that shows each event once."""
+    rejected_name: str = ""
+    resubmitted_name: str = ""
+    """The table of receipts: what of the rejected was put again."""
+    resubmission_stream_name: str = ""
+    """The delivery stream that takes it."""
+    unsent_name: str = ""
+    """Empty, as the next, where no HTTP endpoint is fed."""
+    endpoint_resubmission_stream_name: str = ""
     compaction_function_name: str = ""
+    audit_function_name: str = ""
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -51,6 +64,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     emits: str
     function_name: str
     failure_queue_url: str
+    rescue_function_name: str = ""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,17 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def printable(text: str) -> str:
+    """Text that cannot steer the terminal, whatever a payload holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def say(text: str) -> None:
     """A remark: a line on standard error, after the data that it is about."""
     sys.stdout.flush()
     sys.stderr.write(text + "\n")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 record, 2,000 records."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -33,6 +33,7 @@ DELIVERY_COLUMNS = (
     Column("shard_id", "string", "shard that the record was read from"),
     Column("sequence_number", "string", "sequence number of the record in its shard"),
     Column("subsequence_number", "bigint", "position in an aggregated record, otherwise 0"),
+    Column("resubmission", "string", "run that put the record again after it had been rejected"),
 )
 
 

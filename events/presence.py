@@ -3,7 +3,7 @@
 from msgspec import inspect
 
 from events.contract import Event
-from events.rules import check, strip
+from events.rules import check, strip, takes_null
 
 
 def required(kind: type[Event]) -> list[str]:
@@ -22,13 +22,7 @@ def _inside(type_: inspect.Type, path: str, where: str) -> list[str]:
     if isinstance(type_, inspect.StructType):
         for field in type_.fields:
             inner = f"{path}.{field.encode_name.lower()}".lstrip(".")
-            if field.required and not _nullable(field.type):
+            if field.required and not takes_null(field.type):
                 found.append(inner)
             found += _inside(field.type, inner, where)
     return found
-
-
-def _nullable(type_: inspect.Type) -> bool:
-    if isinstance(type_, inspect.Metadata):
-        return _nullable(type_.type)
-    return isinstance(type_, inspect.UnionType | inspect.NoneType)

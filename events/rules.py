@@ -66,17 +66,18 @@ def description_of(type_: inspect.Type) -> str:
     return ""
 
 
-def _nullable(type_: inspect.Type) -> bool:
+def takes_null(type_: inspect.Type) -> bool:
+    """Whether null is one of the values of a field's type."""
     if isinstance(type_, inspect.Metadata):
-        return _nullable(type_.type)
-    return isinstance(type_, inspect.UnionType)
+        return takes_null(type_.type)
+    return isinstance(type_, inspect.UnionType | inspect.NoneType)
 
 
 def _check_time(where: str, field: inspect.Field) -> None:
     stripped = strip(field.type, where)
     if not isinstance(stripped, inspect.DateTimeType) or stripped.tz is not True:
         raise UnfitContract(f"{where}: an event time is a datetime with Meta(tz=True)")
-    if _nullable(field.type) or not field.required:
+    if takes_null(field.type) or not field.required:
         raise UnfitContract(f"{where}: every event has its event time")
 
 
@@ -86,7 +87,7 @@ def _check_key(where: str, field: inspect.Field, *, nullable: bool) -> None:
         raise UnfitContract(f"{where}: a key or id is a str")
     if not stripped.min_length or not (stripped.max_length or KEY_LENGTH + 1) <= KEY_LENGTH:
         raise UnfitContract(f"{where}: declare Meta(min_length=1, max_length={KEY_LENGTH} at most)")
-    if not nullable and (_nullable(field.type) or not field.required):
+    if not nullable and (takes_null(field.type) or not field.required):
         raise UnfitContract(f"{where}: every event has one, so it is neither null nor optional")
 
 

@@ -59,7 +59,10 @@ class Transform(Function):
 
 class Delivery(Construct):
     """The delivery stream and the role it works with, which can do nothing until it is granted:
-    CDK's own grants would be to the whole bucket, so its role is shown to it frozen."""
+    CDK's own grants would be to the whole bucket, so its role is shown to it frozen.
+
+    Without a source, records are put on the delivery stream itself: so come back those that were
+    rejected, through delivery alone and past every other consumer of the type's stream."""
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class Delivery(Construct):
         name: str,
         *,
         environment: Environment,
-        source: kinesis.IStream,
+        source: kinesis.IStream | None,
         transform: Function,
         table: Table,
         bucket: Bucket,
@@ -113,31 +116,41 @@ class Delivery(Construct):
             encryption_key=key,
             logging_config=firehose.EnableLogging(log_group),
             s3_backup=_backup(environment, bucket, key, log_group, source_prefix)
-            if options.source_backup
+            if options.source_backup and source
             else None,
         )
-        self.resource = settled(
-            firehose.DeliveryStream(
-                self,
-                "Resource",
-                source=firehose.KinesisStreamSource(source),
-                destination=destination,
-                role=frozen,
-            ),
-            role=self.role,
+        self.resource = delivery_stream(
+            self, source=source, destination=destination, role=self.role, key=key
         )
 
 
-def settled(stream: firehose.DeliveryStream, *, role: iam.Role) -> firehose.DeliveryStream:
-    """The delivery stream, made after its policy, with what every reader of a stream must say."""
+def delivery_stream(
+    scope: Construct,
+    *,
+    source: kinesis.IStream | None,
+    destination: firehose.IDestination,
+    role: iam.Role,
+    key: Key,
+) -> firehose.DeliveryStream:
+    """The delivery stream itself, made after its role's policy. Without a source it stores what is
+    put on it until it is delivered, under the customer key."""
+    stream = firehose.DeliveryStream(
+        scope,
+        "Resource",
+        source=firehose.KinesisStreamSource(source) if source else None,
+        encryption=None if source else firehose.StreamEncryption.customer_managed_key(key),
+        destination=destination,
+        role=role.without_policy_updates(),
+    )
     # Firehose tries its source and its key when it is created: the policy must be there first.
     stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
-    accept(
-        stream,
-        "AwsSolutions-KDF1",
-        reason="A delivery stream that reads a Kinesis stream stores nothing of its own: the"
-        " records rest in the stream, under the customer key, and Firehose takes no other",
-    )
+    if source:
+        accept(
+            stream,
+            "AwsSolutions-KDF1",
+            reason="A delivery stream that reads a Kinesis stream stores nothing of its own: the"
+            " records rest in the stream, under the customer key, and Firehose takes no other",
+        )
     # Addresses for Redshift in a VPC, which CDK adds to every stack with a delivery stream.
     cdk.Stack.of(stream).node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
     return stream

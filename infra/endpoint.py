@@ -8,7 +8,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.deliveries import Endpoint
-from infra.delivery import delivery_role, errors_by_date, settled
+from infra.delivery import delivery_role, delivery_stream, errors_by_date
 from infra.environments import Environment
 from infra.logs import LogGroup
 from infra.storage import Bucket, Key
@@ -16,7 +16,8 @@ from infra.storage import Bucket, Key
 
 class EndpointDelivery(Construct):
     """Sends every record as it is on the stream: no transform, no format. What the endpoint does
-    not take in time goes under `unsent/`, and not among the errors: the lake has those records."""
+    not take in time goes under `unsent/`, and not among the errors: the lake has those records.
+    Without a source, that is where they are put to be sent again."""
 
     def __init__(
         self,
@@ -25,7 +26,7 @@ class EndpointDelivery(Construct):
         *,
         environment: Environment,
         endpoint: Endpoint,
-        source: kinesis.IStream,
+        source: kinesis.IStream | None,
         bucket: Bucket,
         key: Key,
         unsent_prefix: str,
@@ -73,13 +74,6 @@ class EndpointDelivery(Construct):
             ),
             logging_config=logging,
         )
-        self.resource = settled(
-            firehose.DeliveryStream(
-                self,
-                "Resource",
-                source=firehose.KinesisStreamSource(source),
-                destination=destination,
-                role=frozen,
-            ),
-            role=self.role,
+        self.resource = delivery_stream(
+            self, source=source, destination=destination, role=self.role, key=key
         )

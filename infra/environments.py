@@ -60,6 +60,8 @@ class Environment:
     """More memory is more CPU, for every processor: the whole of one at 1,769 MiB."""
     processor_seconds: int
     """A batch that takes longer has failed, and is tried again."""
+    audit_hours: int
+    """Hours from one audit to the next: how long something may be missing unnoticed."""
     compaction_hours: int
     """Hours from one run of the compaction to the next."""
     compaction_memory_mib: int
@@ -78,6 +80,11 @@ class Environment:
         """The name of the database in the catalog."""
         return f"headrace_{self.name}"
 
+    @property
+    def workgroup(self) -> str:
+        """The name of the workgroup of all queries."""
+        return f"headrace-{self.name}"
+
     def delivered(self, event_type: str) -> Delivered:
         return self.deliveries.get(event_type, Delivered())
 
@@ -95,6 +102,7 @@ class Environment:
         self._at_least("access_log_days", self.access_log_days, 1)
         self._at_least("old_version_days", self.old_version_days, 0)
         self._at_least("query_result_days", self.query_result_days, 1)
+        self._at_least("audit_hours", self.audit_hours, 1)
         self._at_least("compaction_hours", self.compaction_hours, 1)
         self._within("compaction_memory_mib", self.compaction_memory_mib, COMPACTION_MEMORY_MIB)
         self._within("compaction_disk_mib", self.compaction_disk_mib, COMPACTION_DISK_MIB)
@@ -129,6 +137,7 @@ ENVIRONMENTS = (
         transform_seconds=60,
         processor_memory_mib=512,
         processor_seconds=60,
+        audit_hours=6,
         compaction_hours=6,
         compaction_memory_mib=1769,
         compaction_disk_mib=2560,
@@ -150,6 +159,7 @@ ENVIRONMENTS = (
         transform_seconds=60,
         processor_memory_mib=1024,
         processor_seconds=60,
+        audit_hours=1,
         compaction_hours=1,
         compaction_memory_mib=3008,
         compaction_disk_mib=10_240,

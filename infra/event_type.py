@@ -1,11 +1,14 @@
 """The stack of one event type, in the order in which its events flow."""
 
+from functools import partial
+
 import aws_cdk as cdk
 from constructs import Construct
 
 from events.contract import Event
 from infra import watches
 from infra.alarms import Alarms
+from infra.audit import Audit
 from infra.catalog import Table
 from infra.compaction import Compaction
 from infra.delivery import Delivery, Transform
@@ -17,19 +20,21 @@ from infra.interface import export, publish, tags
 from infra.lake import Lake
 from infra.rejected import Rejected
 from infra.storage import (
+    AUDITS_PREFIX,
     COMPACTED_PREFIX,
     ERRORS_PREFIX,
     EVENTS_PREFIX,
     MANIFEST_PREFIX,
     REJECTED_PREFIX,
+    RESUBMITTED_PREFIX,
     SOURCE_PREFIX,
     UNSENT_PREFIX,
 )
 
 
 class EventType(cdk.Stack):
-    """ingestion ─► transform ─► delivery ─► table ─► compaction ─► views
-    └─► endpoint      └─► rejected"""
+    """ingestion ─► transform ─► delivery ─► table ─► compaction ─► views ─► audit
+    └─► endpoint      └─► rejected ─► resubmission ─► transform"""
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class EventType(cdk.Stack):
         options = environment.delivered(name)
         data_prefix, error_prefix = f"{EVENTS_PREFIX}{name}/", f"{ERRORS_PREFIX}{name}/"
         rejected_prefix, source_prefix = f"{REJECTED_PREFIX}{name}/", f"{SOURCE_PREFIX}{name}/"
+        unsent_prefix = f"{UNSENT_PREFIX}{name}/" if options.endpoint else ""
 
         dependencies = Dependencies(self, "Dependencies")
         self.retention = kind.contract.retention
@@ -76,11 +82,10 @@ class EventType(cdk.Stack):
             bucket=lake.bucket,
             prefix=data_prefix,
         )
-        delivery = Delivery(
+        deliver = partial(
+            Delivery,
             self,
-            "Delivery",
             environment=environment,
-            source=ingestion.stream,
             transform=transform,
             table=table,
             bucket=lake.bucket,
@@ -90,6 +95,8 @@ class EventType(cdk.Stack):
             source_prefix=source_prefix,
             options=options,
         )
+        delivery = deliver("Delivery", source=ingestion.stream)
+        resubmission = deliver("Resubmission", source=None)
         compaction = Compaction(
             self,
             "Compaction",
@@ -114,6 +121,22 @@ class EventType(cdk.Stack):
             bucket=lake.bucket,
             error_prefix=error_prefix,
             rejected_prefix=rejected_prefix,
+            resubmitted_prefix=f"{RESUBMITTED_PREFIX}{name}/",
+            unsent_prefix=unsent_prefix,
+        )
+        audit = Audit(
+            self,
+            "Audit",
+            environment=environment,
+            event_type=name,
+            ingestion=ingestion,
+            database=lake.database,
+            bucket=lake.bucket,
+            key=lake.key,
+            dependencies=dependencies,
+            alarms=lake.alarms,
+            audit_prefix=f"{AUDITS_PREFIX}{name}/",
+            prefixes=[data_prefix, f"{COMPACTED_PREFIX}{name}/", error_prefix, rejected_prefix],
         )
 
         Alarms(
@@ -125,30 +148,39 @@ class EventType(cdk.Stack):
                 retention=self.retention,
                 stream={"StreamName": ingestion.stream.stream_name},
                 delivery={"DeliveryStreamName": delivery.resource.delivery_stream_name},
+                resubmission={"DeliveryStreamName": resubmission.resource.delivery_stream_name},
                 transform={"FunctionName": transform.resource.function_name},
             ),
         )
 
         ingestion.grant_read(delivery.role)
-        transform.grant_invoke(delivery.role)
-        table.grant_schema(delivery.role)
+        for role in (delivery.role, resubmission.role):
+            transform.grant_invoke(role)
+            table.grant_schema(role)
         lake.bucket.grant_add(transform.role, rejected_prefix)
         backup = [source_prefix] if options.source_backup else []
         lake.bucket.grant_store(delivery.role, data_prefix, error_prefix, *backup)
+        lake.bucket.grant_store(resubmission.role, data_prefix, error_prefix)
         if options.endpoint:
-            unsent_prefix = f"{UNSENT_PREFIX}{name}/"
-            endpoint = EndpointDelivery(
+            send = partial(
+                EndpointDelivery,
                 self,
-                "EndpointDelivery",
                 environment=environment,
                 endpoint=options.endpoint,
-                source=ingestion.stream,
                 bucket=lake.bucket,
                 key=lake.key,
                 unsent_prefix=unsent_prefix,
             )
+            endpoint = send("EndpointDelivery", source=ingestion.stream)
+            again = send("EndpointResubmission", source=None)
             ingestion.grant_read(endpoint.role)
             lake.bucket.grant_store(endpoint.role, unsent_prefix)
+            lake.bucket.grant_store(again.role, unsent_prefix)
+            publish(
+                self,
+                UnsentName=f"{name}_unsent",
+                EndpointResubmissionStreamName=again.resource.delivery_stream_name,
+            )
 
         export(self, ingestion.stream.stream_arn, ingestion.stream.stream_name)
         publish(
@@ -160,7 +192,10 @@ class EventType(cdk.Stack):
             UniqueName=compaction.views.unique_name,
             DeliveredName=table.resource.ref,
             CompactionFunctionName=compaction.function.resource.function_name,
+            AuditFunctionName=audit.function.resource.function_name,
             RejectedName=rejected.view_name,
+            ResubmittedName=f"{name}_resubmitted",
+            ResubmissionStreamName=resubmission.resource.delivery_stream_name,
             TransformFunctionName=transform.resource.function_name,
             DataPrefix=data_prefix,
             ErrorPrefix=error_prefix,

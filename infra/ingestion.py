@@ -28,6 +28,7 @@ class Ingestion(Construct):
     ) -> None:
         super().__init__(scope, name)
         mode, shards = _capacity(contract.capacity)
+        self.retention = contract.retention
         self._key = key
         self.stream = kinesis.Stream(
             self,

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from infra.alarms import Topic
 from infra.environments import Environment
+from infra.failures import Failures
 from infra.interface import export, publish, tags
 from infra.sql import NamedQueries, WorkGroup
 from infra.storage import Bucket, Key
@@ -37,12 +38,20 @@ class Lake(cdk.Stack):
             self, "WorkGroup", environment=environment, bucket=self.bucket, key=self.key
         )
         self.alarms = Topic(self, "Alarms", environment=environment, key=self.key)
+        failures = Failures(
+            self,
+            "Failures",
+            environment=environment,
+            database=self.database,
+            bucket=self.bucket,
+        )
         NamedQueries(self, "Queries", database=self.database, workgroup=workgroup)
         export(self, self.key.key_arn, self.alarms.topic_arn)
         publish(
             self,
             BucketName=self.bucket.bucket_name,
             DatabaseName=self.database.ref,
+            FailuresName=failures.view_name,
             WorkGroupName=workgroup.name,
             KeyArn=self.key.key_arn,
             AlarmTopicArn=self.alarms.topic_arn,

@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 from constructs import Construct
 
+from functions.rescue.settings import Settings as RescueSettings
 from functions.shared.settings import ProcessorSettings
 from infra import watches
 from infra.alarms import Alarms
@@ -11,11 +12,13 @@ from infra.event_type import EventType
 from infra.function import Dependencies, Function
 from infra.interface import publish, tags
 from infra.lake import Lake
-from infra.processing import Consumer, FailureQueue, Mapping
+from infra.processing import Consumer, FailureQueue, Mapping, Payloads
+from infra.rescue import Rescue
 
 
 class Processor(cdk.Stack):
-    """consumer ─► mapping ─► function ─► derived stream; what fails ─► queue"""
+    """consumer ─► mapping ─► function ─► derived stream
+    └─► what fails ─► queue ─► rescue ─► archive"""
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Processor(cdk.Stack):
             termination_protection=environment.keep_data,
         )
         consumption = settings.consumption
+        dependencies = Dependencies(self, "Dependencies")
 
         consumer = Consumer(
             self,
@@ -50,14 +54,24 @@ class Processor(cdk.Stack):
             environment=environment,
             package=name,
             settings=settings(stream_name=derived.ingestion.stream.stream_name).environment(),
-            dependencies=Dependencies(self, "Dependencies"),
+            dependencies=dependencies,
             key=lake.key,
             memory_mib=environment.processor_memory_mib,
             seconds=environment.processor_seconds,
             description=settings.description,
         )
         failures = FailureQueue(
-            self, "Failures", environment=environment, sender=function.role, key=lake.key
+            self,
+            "Failures",
+            environment=environment,
+            sender=function.role,
+            key=lake.key,
+            payloads=consumption.payloads,
+        )
+        payloads = (
+            Payloads(self, "Payloads", environment=environment, key=lake.key, failures=failures)
+            if consumption.payloads
+            else None
         )
         mapping = Mapping(
             self,
@@ -65,6 +79,27 @@ class Processor(cdk.Stack):
             consumption=consumption,
             consumer=consumer,
             function=function,
+            destination=payloads.bucket_arn if payloads else failures.queue_arn,
+        )
+        rescue = Rescue(
+            self,
+            "Rescue",
+            environment=environment,
+            settings=RescueSettings(
+                processor=name,
+                event_type=settings.reads,
+                function_arn=function.resource.function_arn,
+                role_arn=function.role.role_arn,
+                stream_arn=source.ingestion.stream.stream_arn,
+                source_arn=consumer.arn,
+                mapping=mapping.resource.ref,
+                factor=consumption.factor,
+                log_group=function.log_group.log_group_name,
+                bucket=lake.bucket.bucket_name,
+                payload_bucket=payloads.bucket_name if payloads else "",
+            ),
+            dependencies=dependencies,
+            key=lake.key,
             failures=failures,
         )
         Alarms(
@@ -79,13 +114,20 @@ class Processor(cdk.Stack):
                 consumer=consumer.dimensions,
                 mapping={"EventSourceMappingUUID": mapping.resource.ref},
                 queue={"QueueName": failures.queue_name},
+                rescue={"FunctionName": rescue.function.resource.function_name},
             ),
         )
 
         consumer.grant_read(function.role)
         derived.ingestion.grant_write(function.role)
-        failures.grant_send(function.role)
+        if payloads:
+            payloads.grant_send(function.role)
+        else:
+            failures.grant_send(function.role)
         mapping.after(function.role)
+        rescue.grant(
+            stream_arn=source.ingestion.stream.stream_arn, archive=lake.bucket, payloads=payloads
+        )
 
         fan_out = {"ConsumerArn": consumer.arn} if consumption.fan_out else {}
         publish(
@@ -96,5 +138,6 @@ class Processor(cdk.Stack):
             FunctionName=function.resource.function_name,
             MappingId=mapping.resource.ref,
             FailureQueueUrl=failures.queue_url,
+            RescueFunctionName=rescue.function.resource.function_name,
             **fan_out,
         )

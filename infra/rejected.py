@@ -22,18 +22,16 @@ and is shown: no rejected record is missing here.
 from pathlib import Path
 from string import Template
 
-import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.environments import Environment
+from infra.lines import Lines
 from infra.view import Column, View
 
 ARRIVAL_DATE = "arrival_date"
 SQL = Path(__file__).parent / "views" / "rejected.sql"
-KEPT_FOR_EVER_DAYS = 3650
-"""How far back the date is projected where the environment never deletes."""
 
 # The members of Firehose's lines, of every kind: names match whatever their case. Two spellings of
 # the same for conversion, as its documentation had one and now has the other.
@@ -75,9 +73,20 @@ VIEW_COLUMNS = (
     Column(ARRIVAL_DATE, "varchar", "UTC date; a query that names it reads only those days"),
 )
 
+# What `headrace rejected resubmit` notes of each record that it put again. A line of the view is
+# known by `line`: where the record stood, and when it was rejected.
+RECEIPT_COLUMNS = {
+    "line": "string",
+    "run": "string",
+    "reason": "string",
+    "resubmitted_at": "bigint",
+}
+
 
 class Rejected(Construct):
-    """`<type>_errors`, `<type>_verdicts` and the view of both, `<type>_rejected`."""
+    """`<type>_errors`, `<type>_verdicts` and the view of both, `<type>_rejected`; beside them what
+    of it was resubmitted, `<type>_resubmitted`, and where an HTTP endpoint is fed, what it did not
+    take, `<type>_unsent`."""
 
     def __init__(
         self,
@@ -90,22 +99,29 @@ class Rejected(Construct):
         bucket: s3.IBucket,
         error_prefix: str,
         rejected_prefix: str,
+        resubmitted_prefix: str,
+        unsent_prefix: str,
     ) -> None:
+        """`unsent_prefix` is empty where there is no endpoint."""
         super().__init__(scope, name)
-        days = environment.errors.expiry_days or KEPT_FOR_EVER_DAYS
-        for table, columns, prefix, description in (
+        tables = [
             ("errors", ERROR_COLUMNS, error_prefix, "Firehose could not deliver"),
             ("verdicts", VERDICT_COLUMNS, rejected_prefix, "the transform rejected"),
-        ):
-            _lines(
+            ("resubmitted", RECEIPT_COLUMNS, resubmitted_prefix, "were put on delivery again"),
+        ]
+        if unsent_prefix:
+            tables.append(("unsent", ERROR_COLUMNS, unsent_prefix, "the endpoint did not take"))
+        for table, columns, prefix, description in tables:
+            Lines(
                 self,
                 table.title(),
+                environment=environment,
                 table=f"{event_type}_{table}",
                 description=f"Lines on {event_type} records that {description}",
                 database=database,
                 columns=columns,
+                date=ARRIVAL_DATE,
                 location=bucket.s3_url_for_object(prefix),
-                days=days,
             )
         view = View(
             self,
@@ -118,52 +134,3 @@ class Rejected(Construct):
             sql=Template(SQL.read_text()).substitute(event_type=event_type).strip(),
         )
         self.view_name = view.resource.ref
-
-
-def _lines(
-    scope: Construct,
-    name: str,
-    *,
-    table: str,
-    description: str,
-    database: glue.CfnDatabase,
-    columns: dict[str, str],
-    location: str,
-    days: int,
-) -> None:
-    """A table of JSON lines in folders by arrival date, which are read with all their folders."""
-    glue.CfnTable(
-        scope,
-        name,
-        catalog_id=cdk.Aws.ACCOUNT_ID,
-        database_name=database.ref,
-        table_input=glue.CfnTable.TableInputProperty(
-            name=table,
-            description=description,
-            table_type="EXTERNAL_TABLE",
-            parameters={
-                "EXTERNAL": "TRUE",
-                "classification": "json",
-                "projection.enabled": "true",
-                f"projection.{ARRIVAL_DATE}.type": "date",
-                f"projection.{ARRIVAL_DATE}.format": "yyyy-MM-dd",
-                f"projection.{ARRIVAL_DATE}.range": f"NOW-{days}DAYS,NOW+1DAYS",
-                f"projection.{ARRIVAL_DATE}.interval": "1",
-                f"projection.{ARRIVAL_DATE}.interval.unit": "DAYS",
-                "storage.location.template": f"{location}{ARRIVAL_DATE}=${{{ARRIVAL_DATE}}}/",
-            },
-            partition_keys=[glue.CfnTable.ColumnProperty(name=ARRIVAL_DATE, type="string")],
-            storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                location=location,
-                columns=[
-                    glue.CfnTable.ColumnProperty(name=column, type=type_)
-                    for column, type_ in columns.items()
-                ],
-                input_format="org.apache.hadoop.mapred.TextInputFormat",
-                output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                serde_info=glue.CfnTable.SerdeInfoProperty(
-                    serialization_library="org.openx.data.jsonserde.JsonSerDe"
-                ),
-            ),
-        ),
-    )

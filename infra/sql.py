@@ -39,7 +39,7 @@ class WorkGroup(Construct):
         workgroup = athena.CfnWorkGroup(
             self,
             "Resource",
-            name=f"headrace-{environment.name}",
+            name=environment.workgroup,
             description=f"Headrace {environment.name}: SQL over the lake",
             recursive_delete_option=True,  # its history is no data: results are in the bucket
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(

@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from events import failure
 from infra.environments import Environment
 from infra.findings import accept
 
@@ -23,8 +24,14 @@ REJECTED_PREFIX = "rejected/"
 """The transform's lines on what it rejected: payload and reason."""
 SOURCE_PREFIX = "source/"
 """Records as they came."""
+RESUBMITTED_PREFIX = "resubmitted/"
+"""What of the rejected was put on delivery again, and by which run."""
+FAILURES_PREFIX = failure.PREFIX
+"""What processors gave up: batches, lines for SQL, receipts of redrives."""
 UNSENT_PREFIX = "unsent/"
 """Records that an HTTP endpoint did not take; the lake has them all the same."""
+AUDITS_PREFIX = "audits/"
+"""What each scheduled audit found, and where the next goes on."""
 
 
 def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
@@ -37,6 +44,7 @@ class Key(kms.Key):
     CloudWatch's alarms where their topic is."""
 
     def __init__(self, scope: Construct, name: str, *, environment: Environment) -> None:
+        self._environment = environment
         super().__init__(
             scope,
             name,
@@ -78,6 +86,29 @@ class Key(kms.Key):
             resource_arns=[self.key_arn],
             conditions={"StringEquals": {"kms:ViaService": endpoint}},
         )
+
+    def let_buckets_tell(self) -> None:
+        """Let S3 use the key for messages about objects: buckets of this environment alone.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+        """
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="BucketsOfThisEnvironment",
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],  # in a key's own policy: this key
+                conditions=of_buckets(self._environment),
+            )
+        )
+
+
+def of_buckets(environment: Environment) -> dict[str, dict[str, str]]:
+    """The condition that S3 speaks for a bucket of this environment, by the start of the name that
+    CloudFormation gives to it; the very bucket could not be named without a circle."""
+    return {
+        "ArnLike": {"aws:SourceArn": f"arn:{cdk.Aws.PARTITION}:s3:::headrace-{environment.name}-*"},
+        "StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID},
+    }
 
 
 class Bucket(s3.Bucket):
@@ -163,6 +194,65 @@ class Bucket(s3.Bucket):
             " the prefix that is this event type's own",
         )
 
+    def grant_query(self, reader: iam.IRole, *, read: Sequence[str], keep: str) -> None:
+        """What Athena needs of whoever asks it: the objects under `read`, and the results, which it
+        writes in the asker's name; and reading and putting the asker's own objects under `keep`.
+        https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html"""
+        iam.Grant.add_to_principal(
+            grantee=reader,
+            actions=["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+            resource_arns=[self.bucket_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=reader,
+            actions=["s3:ListBucket"],
+            resource_arns=[self.bucket_arn],
+            conditions={
+                "StringLike": {
+                    "s3:prefix": [f"{prefix}*" for prefix in (*read, keep, RESULTS_PREFIX)]
+                },
+            },
+        )
+        for actions, prefixes in (
+            (["s3:GetObject"], [*read, keep, RESULTS_PREFIX]),
+            (["s3:PutObject"], [keep, RESULTS_PREFIX]),
+            (["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], [RESULTS_PREFIX]),
+        ):
+            iam.Grant.add_to_principal(
+                grantee=reader,
+                actions=actions,
+                resource_arns=[self.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+            )
+        self._key.grant_through("s3", reader, "kms:Decrypt", "kms:GenerateDataKey")
+        accept(
+            reader,
+            *(
+                f"AwsSolutions-IAM5[Resource::{self._arn_abroad}/{prefix}*]"
+                for prefix in (*read, keep, RESULTS_PREFIX)
+            ),
+            reason="Firehose, compaction and Athena name the objects: no grant can be narrower than"
+            " the prefixes that are this event type's own, and the one of all results",
+        )
+
+    def grant_archive(self, writer: iam.IRole, *, put: Sequence[str], get: Sequence[str]) -> None:
+        """Putting whole objects under some prefixes, and reading them again under others."""
+        for action, prefixes in (("s3:PutObject", put), ("s3:GetObject", get)):
+            iam.Grant.add_to_principal(
+                grantee=writer,
+                actions=[action],
+                resource_arns=[self.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+            )
+        self._key.grant_through("s3", writer, "kms:Decrypt", "kms:GenerateDataKey")
+        accept(
+            writer,
+            *(
+                f"AwsSolutions-IAM5[Resource::{self._arn_abroad}/{prefix}*]"
+                for prefix in sorted({*put, *get})
+            ),
+            reason="Failures are named by what failed, whatever processor it was: no grant can be"
+            " narrower than the prefix that is theirs",
+        )
+
     @property
     def _arn_abroad(self) -> str:
         """The bucket's ARN as cdk-nag prints it for other stacks: the name of its export."""
@@ -186,6 +276,8 @@ def _lifecycle(environment: Environment) -> list[s3.LifecycleRule]:
         ("Compacted", COMPACTED_PREFIX, environment.events),
         ("Errors", ERRORS_PREFIX, environment.errors),
         ("Rejected", REJECTED_PREFIX, environment.errors),
+        ("Resubmitted", RESUBMITTED_PREFIX, environment.errors),
+        ("Failures", FAILURES_PREFIX, environment.errors),
         ("Unsent", UNSENT_PREFIX, environment.errors),
         ("Source", SOURCE_PREFIX, environment.source),
     ):

@@ -28,9 +28,11 @@ def of_event_type(
     retention: timedelta,
     stream: Dimensions,
     delivery: Dimensions,
+    resubmission: Dimensions,
     transform: Dimensions,
 ) -> list[Watch]:
-    """Of ingestion and delivery; `retention` is the stream's."""
+    """Of ingestion and delivery; `retention` is the stream's, `resubmission` the delivery stream
+    that rejected records are put on again."""
     firehose = partial(Watch, namespace="AWS/Firehose", dimensions=delivery)
     function = partial(Watch, namespace="AWS/Lambda", dimensions=transform, statistic="Sum")
     return [
@@ -53,6 +55,18 @@ def of_event_type(
             periods=LASTING,
             then=f"The oldest {name} event that is not yet in the lake is this many seconds old."
             " Read the delivery stream's log group: S3, the key or the transform refuses it.",
+        ),
+        Watch(
+            name="ResubmissionLate",
+            namespace="AWS/Firehose",
+            metric="DeliveryToS3.DataFreshness",
+            dimensions=resubmission,
+            statistic="Maximum",
+            threshold=FIREHOSE_LIMIT.total_seconds(),
+            periods=LASTING,
+            then=f"The oldest resubmitted {name} event that is not yet in the lake is this many"
+            " seconds old. Read the log group of that delivery stream; after 24 hours Firehose"
+            " drops it, and `headrace rejected resubmit --again` puts it once more.",
         ),
         firehose(
             name="DeliveryBehind",
@@ -78,7 +92,8 @@ def of_event_type(
             statistic="Sum",
             threshold=1,
             then=f"{name} events that fit the contract did not fit the table: it was changed by"
-            " hand, or deployed halfway. They lie under the error prefix: deploy, then re-drive.",
+            " hand, or deployed halfway. Deploy, then put them into it:"
+            f" `headrace rejected resubmit {name} --reason format-conversion-failed`.",
         ),
         firehose(
             name="TooManyPartitions",
@@ -86,7 +101,8 @@ def of_event_type(
             statistic="Maximum",
             threshold=1,
             then=f"{name} events of more dates at once than Firehose writes: what is beyond lies"
-            " under the error prefix. Replay in the order of time, or ask for a higher limit.",
+            " under the error prefix. Put events in the order of time, or ask for a higher limit;"
+            f" then `headrace rejected resubmit {name} --reason metadata-extraction-failed`.",
         ),
         function(
             name="TransformErrors",
@@ -103,7 +119,7 @@ def of_event_type(
             periods=LASTING,
             then=f"The transform of {name} finds no free concurrency in the account. Raise the"
             " account's limit or reserve some. Delivery tries a batch 300 times more, then puts it"
-            " under the error prefix, whole, to be re-driven.",
+            f" under the error prefix, whole: `headrace rejected resubmit {name}` gets it back.",
         ),
         Watch(
             name="ReasonsNotKept",
@@ -128,9 +144,11 @@ def of_processor(
     consumer: Dimensions | None,
     mapping: Dimensions,
     queue: Dimensions,
+    rescue: Dimensions,
 ) -> list[Watch]:
     """Of a processor; `retention` is that of the stream it reads, `age` the oldest record that it
-    tries; `consumer` is none where it shares the stream's throughput.
+    tries; `consumer` is none where it shares the stream's throughput, `rescue` the function that
+    reads back what it gave up.
 
     An age is worth an alarm at a quarter of the retention, and before that where it could not grow
     as far: nothing older than `age` is tried, and no message older than its queue's own retention
@@ -138,6 +156,13 @@ def of_processor(
     """
     invoked = partial(Watch, namespace="AWS/Lambda", dimensions=function, statistic="Sum")
     queued = partial(Watch, namespace="AWS/SQS", dimensions=queue, statistic="Maximum")
+    rescued = partial(
+        Watch,
+        namespace="Headrace",
+        dimensions={"Processor": name},
+        statistic="Sum",
+        threshold=1,
+    )
     behind = _milliseconds(min(retention / 4, age / 2))
     hours = age / timedelta(hours=1)
     late = (
@@ -192,19 +217,46 @@ def of_processor(
             " moved on. Compare the queue's policy and key with what is deployed; note the time,"
             " and replay the stream from before it while it still holds the records.",
         ),
-        queued(
+        rescued(
             name="Failures",
-            metric="ApproximateNumberOfMessagesVisible",
+            metric="RescuedBatches",
+            then=f"{name} gave batches up; their records are kept. `headrace failures list` shows"
+            " them and why. Mend the cause, then `headrace redrive`.",
+        ),
+        rescued(
+            name="LostRecords",
+            metric="LostRecords",
+            then=f"Records that {name} gave up were no longer on the stream when they were to be"
+            " rescued: `headrace failures list` names them. Lengthen the contract's retention, and"
+            " ask the producers for them.",
+        ),
+        rescued(
+            name="Unreadable",
+            metric="Unreadable",
+            then=f"Something else than a failure came to the failure queue of {name}. It is kept"
+            " under failures/unreadable/ in the bucket, with the reason: find out who sent it.",
+        ),
+        rescued(
+            name="NotRescued",
+            metric="NotRescued",
+            periods=LASTING,
+            then=f"Failed batches of {name} could not be kept, and are tried again. The rescue's"
+            " log group says why: the stream, the key or the bucket refuses it.",
+        ),
+        invoked(
+            name="RescueErrors",
+            metric="Errors",
+            dimensions=rescue,
             threshold=1,
-            then=f"{name} gave batches up. Its failure queue says which shard and sequence numbers,"
-            " its log group why. Mend the cause, then re-drive them.",
+            then=f"The rescue of {name} itself raised or ran out of time; its messages come again."
+            " Read its log group, and mend it before the stream forgets what they point at.",
         ),
         queued(
             name="FailuresOld",
             metric="ApproximateAgeOfOldestMessage",
             threshold=min(retention / 4, QUEUE_RETENTION / 2).total_seconds(),
-            then=f"A failed batch of {name} has waited this many seconds: re-drive it, or save its"
-            " records, before they expire on the stream.",
+            then=f"A failed batch of {name} has waited this many seconds for its rescue: mend that"
+            " before its records expire on the stream.",
         ),
     ]
 
@@ -235,5 +287,52 @@ def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
             threshold=1,
             then=f"An event date of {name} could not be compacted: its rows are where they were,"
             " and other dates went on. The function's log group names the date and why.",
+        ),
+    ]
+
+
+def of_audit(name: str, *, function: Dimensions, retention: timedelta) -> list[Watch]:
+    """Of an event type's audit; `retention` is the stream's."""
+    found = partial(
+        Watch, namespace="Headrace", dimensions={"EventType": name}, statistic="Maximum"
+    )
+    return [
+        found(
+            name="Missing",
+            metric="MissingRecords",
+            threshold=1,
+            then=f"Records of {name} are on the stream and nowhere else. `headrace audit {name}`"
+            " names them: put them again before the stream forgets them, then find what lost them.",
+        ),
+        found(
+            name="Lost",
+            metric="LostRecords",
+            threshold=1,
+            then=f"Records of {name} were missing until the stream forgot them. The audit's last"
+            " reports under audits/ in the bucket name them: ask the producers for them.",
+        ),
+        found(
+            name="TrimmedUnaudited",
+            metric="TrimmedUnaudited",
+            threshold=1,
+            then=f"The stream forgot records of {name} before any audit read them: what became of"
+            " them is not proven. Lengthen the contract's retention, or audit more often.",
+        ),
+        found(
+            name="Behind",
+            metric="UnauditedSeconds",
+            threshold=(retention / 2).total_seconds(),
+            then=f"The audit of {name} is this many seconds behind: half of what the stream keeps."
+            " Run it more often (audit_hours), or lengthen the contract's retention.",
+        ),
+        Watch(
+            name="Failed",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions=function,
+            statistic="Sum",
+            threshold=1,
+            then=f"The audit of {name} failed: nothing is proven since the last report. Its log"
+            " group says why; the next run of the schedule tries again, from the same record on.",
         ),
     ]

@@ -14,6 +14,8 @@ from typing import Any
 
 from botocore.loaders import Loader
 
+from local import routes
+from local.http import Request
 from local.routes import AWSError
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -42,20 +44,21 @@ class Model:
     """The operations and shapes of one service."""
 
     def __init__(self, model: dict[str, Any]) -> None:
-        self._operations: dict[str, Any] = model["operations"]
-        self._shapes: dict[str, Any] = model["shapes"]
-
-    @property
-    def operations(self) -> list[str]:
-        return list(self._operations)
+        self.operations: dict[str, Any] = model["operations"]
+        self.shapes: dict[str, Any] = model["shapes"]
 
     def check(self, operation: str, parameters: dict[str, Any]) -> None:
         """Raise `ValidationException` with every broken constraint, in the model's order."""
-        shape = self._operations[operation]["input"]["shape"]
-        problems = list(self._structure(self._shapes[shape], parameters, ""))
+        shape = self.operations[operation]["input"]["shape"]
+        problems = list(self._structure(self.shapes[shape], parameters, ""))
         if problems:
-            count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
-            raise AWSError("ValidationException", count + "; ".join(problems))
+            raise invalid(*problems)
+
+    def checked(self, operation: str, request: Request) -> dict[str, Any]:
+        """The parameters of a request, when they keep the constraints."""
+        parameters = routes.parameters(request)
+        self.check(operation, parameters)
+        return parameters
 
     def _structure(self, shape: dict[str, Any], value: dict[str, Any], path: str) -> Iterator[str]:
         for name, member in shape["members"].items():
@@ -66,7 +69,7 @@ class Model:
                 yield _problem("Value null", where, "Member must not be null")
 
     def _value(self, name: str, value: Any, where: str) -> Iterator[str]:
-        shape = self._shapes[name]
+        shape = self.shapes[name]
         kind = shape["type"]
         if type(value) not in TYPES[kind]:
             raise AWSError("SerializationException", f"{where} is no {kind}.")
@@ -84,6 +87,12 @@ class Model:
             for key, item in value.items():
                 yield from self._value(shape["key"]["shape"], key, f"{where}.key")
                 yield from self._value(shape["value"]["shape"], item, f"{where}.{key}.member")
+
+
+def invalid(*problems: str) -> AWSError:
+    """Parameters break the constraints of the service's model."""
+    count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
+    return AWSError("ValidationException", count + "; ".join(problems))
 
 
 def _broken(shape: dict[str, Any], value: Any) -> Iterator[str]:

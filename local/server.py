@@ -15,8 +15,11 @@ from local import (
     functions,
     kinesis,
     mapping,
+    notifications,
+    queues,
     refusals,
     routes,
+    schedules,
     settings,
 )
 from local.http import Request, Response, Server
@@ -25,7 +28,17 @@ from local.settings import Settings
 LOG = logging.getLogger(__name__)
 HEALTH = "/_headrace/health"
 
-PARTS: tuple[ModuleType, ...] = (cloudformation, kinesis, functions, athena, delivery, mapping)
+PARTS: tuple[ModuleType, ...] = (
+    cloudformation,
+    queues,
+    notifications,
+    kinesis,
+    functions,
+    athena,
+    delivery,
+    mapping,
+    schedules,
+)
 """Every part, in the order in which they start; they stop in the reverse order."""
 
 

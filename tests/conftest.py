@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+
+from tests.receiver import self_signed
 
 ROOT = Path(__file__).parent.parent
 KEY = "headrace"
@@ -22,6 +25,8 @@ class AWS:
     """A local AWS in a process of its own, as `headrace local` runs it."""
 
     endpoint: str
+    assembly: str = ""
+    """The folder of the CDK's templates, when they are deployed."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -56,16 +61,33 @@ class AWS:
             check=False,
         )
 
+    def deploy(self) -> str:
+        """Deploy every stack of the assembly; what the CDK said."""
+        done = self.run(
+            "cdk", "deploy", "--all", "--require-approval", "never", "--app", self.assembly
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AWS]:
-    """A running local AWS; what it prints is in the file named on failure."""
-    log = tmp_path_factory.mktemp("local") / "log"
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of a server on this machine that the local AWS trusts."""
+    path = tmp_path_factory.mktemp("certificate") / "receiver.pem"
+    self_signed(path)
+    return path
+
+
+@contextmanager
+def running(folder: Path, certificate: Path) -> Iterator[AWS]:
+    """A local AWS of its own; what it prints is in the folder, and in the message of a failure."""
+    log = folder / "log"
     with (
         log.open("wb") as errors,
         subprocess.Popen(
             [sys.executable, "-m", "local", "--port", "0", "--with-parent"],
             cwd=ROOT,
+            env=os.environ | {"SSL_CERT_FILE": str(certificate)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -80,13 +102,23 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AWS]:
         assert process.wait(60) == 0, log.read_text()[-2_000:]
 
 
+def deploy(aws: AWS, folder: Path) -> AWS:
+    """The same, with every stack of `dev` deployed by the real CDK from templates in the folder."""
+    with_stacks = replace(aws, assembly=str(folder / "out"))
+    done = aws.run("cdk", "bootstrap", "--output", with_stacks.assembly)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with_stacks.deploy()
+    return with_stacks
+
+
 @pytest.fixture(scope="session")
-def deployed(aws: AWS) -> AWS:
-    """The same, with every stack of `dev` deployed by the real CDK."""
-    for command in (
-        ("cdk", "bootstrap", "--output", "build/cdk.test"),
-        ("cdk", "deploy", "--all", "--require-approval", "never", "--app", "build/cdk.test"),
-    ):
-        done = aws.run(*command)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return aws
+def aws(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[AWS]:
+    """A running local AWS."""
+    with running(tmp_path_factory.mktemp("local"), certificate) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def deployed(aws: AWS, tmp_path_factory: pytest.TempPathFactory) -> AWS:
+    """The same, with the pipeline on it. Other tests have used it: say what differs from before."""
+    return deploy(aws, tmp_path_factory.mktemp("cdk"))

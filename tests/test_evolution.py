@@ -13,7 +13,8 @@ import pytest
 from tests import test_pipeline
 from tests.conftest import AWS
 from tests.local.delivery import conftest as delivery
-from tests.local.delivery.conftest import Lab, until
+from tests.local.delivery.conftest import Lab
+from tests.local.lab import until
 from tests.test_pipeline import Pipeline
 
 pipeline = test_pipeline.pipeline

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +15,10 @@ import pyathena
 import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator
 
+from events import failure
 from events.decoding import Decoder
 from events.delay_alert.event import DelayAlert
+from events.failure import Batch
 from events.flight.event import Flight
 from functions.delay_alerts.alerts import alert
 from functions.delay_alerts.settings import Settings
@@ -112,22 +114,22 @@ class Processing:
         ]
         return [one for one in found if one[0].flight_id.startswith(prefix)]
 
-    def failures(self) -> list[dict[str, Any]]:
-        """The messages of the failure queue, which are taken off it."""
-        sqs, url = self.aws.client("sqs"), self.processor["FailureQueueUrl"]
-        found = []
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+    def archived(self, prefix: str) -> list[Batch]:
+        """The rescued batches of flights whose id starts so, in order."""
+        s3, bucket = self.aws.client("s3"), self.lake["BucketName"]
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=failure.BATCHES_PREFIX)
+        bodies = (
+            s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+            for one in listed.get("Contents", [])
+        )
+        found = [batch for batch in map(failure.decode, bodies) if prefix in payloads(batch)]
+        return sorted(found, key=lambda batch: int(batch.start_sequence_number))
 
-    def described(self, message: dict[str, Any]) -> list[Record]:
-        """The records that a failure message stands for, read back from the stream."""
-        batch = message["KinesisBatchInfo"]
-        found = self.read(self.flights, batch["shardId"], batch["startSequenceNumber"])
-        last = int(batch["endSequenceNumber"])
-        return [one for one in found if int(one["SequenceNumber"]) <= last]
+    def forget(self, batch: Batch) -> None:
+        """Take a batch out of the archive."""
+        s3, bucket = self.aws.client("s3"), self.lake["BucketName"]
+        for key, _ in failure.objects(batch):
+            s3.delete_object(Bucket=bucket, Key=key)
 
     @contextmanager
     def configured(self, **variables: str) -> Iterator[None]:
@@ -208,7 +210,7 @@ def test_late_and_cancelled_flights_become_alerts_aggregated_or_not_and_nothing_
     assert [made for made, _ in found] == wanted
     for made, arrived in found:
         assert timedelta(0) <= arrived - made.flight_arrived < timedelta(seconds=SECONDS)
-    assert processing.failures() == []
+    assert processing.archived("whole-") == []
 
 
 def test_an_alert_is_an_event_with_a_table_of_its_own(processing: Processing) -> None:
@@ -246,7 +248,7 @@ def test_an_alert_is_an_event_with_a_table_of_its_own(processing: Processing) ->
         ]
 
 
-def test_what_cannot_be_emitted_is_described_to_the_failure_queue_and_the_shard_moves_on(
+def test_what_cannot_be_emitted_is_archived_with_its_payload_and_the_shard_moves_on(
     processing: Processing,
 ) -> None:
     late, cancelled = flight("poison-2", delay=LATE), flight("poison-4", delay=None)
@@ -254,51 +256,55 @@ def test_what_cannot_be_emitted_is_described_to_the_failure_queue_and_the_shard_
         records = processing.put(
             *encoded(flight("poison-1"), late, flight("poison-3"), cancelled, flight("poison-5"))
         )
-        messages: list[dict[str, Any]] = []
-
-        def all_given_up() -> bool:
-            messages.extend(processing.failures())
-            return len(messages) >= 2
-
-        until(all_given_up)
+        found = until(lambda: given_up(processing, 2))
         mended = flight("poison-6", delay=LATE)
     [record] = processing.put(*encoded(mended))
     until(lambda: processing.alerted("poison-"))
     assert [made for made, _ in processing.alerted("poison-")] == [expected(mended, record)]
-    messages += processing.failures()
-    for message in messages:
-        assert message["requestContext"].pop("requestId")
-        assert message.pop("timestamp")
-    assert messages == [failure(processing, records[1]), failure(processing, records[3])]
-    described = [one for message in messages for one in processing.described(message)]
-    assert [one["Data"] for one in described] == encoded(late, cancelled)
+    try:
+        assert [batch.records for batch in found] == [
+            [handed_over(processing, records[1])],
+            [handed_over(processing, records[3])],
+        ]
+        for batch in found:
+            assert (batch.condition, batch.error) == ("RetryAttemptsExhausted", "")
+            assert batch.invocations == Settings.consumption.retries + 1
+            assert (batch.exact, batch.gone, batch.event_type) == (True, [], "flight")
+        assert given_up(processing, 3) is None, "one message, one batch"
+    finally:
+        for batch in found:
+            processing.forget(batch)
 
 
-def failure(processing: Processing, record: Record) -> dict[str, Any]:
-    """The message for a record that was given up on its own, but for its time and request."""
+def given_up(processing: Processing, number: int) -> list[Batch] | None:
+    found = processing.archived("poison-")
+    return found if len(found) >= number else None
+
+
+def payloads(batch: Batch) -> str:
+    """The records of a batch, one after the other; each names its flight."""
+    datas = (b64decode(record["kinesis"]["data"]) for record in batch.records)
+    return b"".join(datas).decode(errors="replace")
+
+
+def handed_over(processing: Processing, record: Record) -> dict[str, Any]:
+    """A record of the stream as the function is given it."""
     client = processing.aws.client("lambda")
     mapping = client.get_event_source_mapping(UUID=processing.processor["MappingId"])
-    arrived = record["ApproximateArrivalTimestamp"].astimezone(UTC)
-    arrival = f"{arrived:%Y-%m-%dT%H:%M:%S}.{arrived.microsecond // 1000:03}Z"
+    function = client.get_function_configuration(FunctionName=processing.processor["FunctionName"])
     return {
-        "version": "1.0",
-        "requestContext": {
-            "functionArn": mapping["FunctionArn"],
-            "condition": "RetryAttemptsExhausted",
-            "approximateInvokeCount": mapping["MaximumRetryAttempts"] + 1,
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "N708JB",
+            "sequenceNumber": record["SequenceNumber"],
+            "data": b64encode(record["Data"]).decode(),
+            "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
         },
-        "responseContext": {
-            "statusCode": 200,
-            "executedVersion": "$LATEST",
-            "functionError": None,
-        },
-        "KinesisBatchInfo": {
-            "shardId": record["ShardId"],
-            "startSequenceNumber": record["SequenceNumber"],
-            "endSequenceNumber": record["SequenceNumber"],
-            "approximateArrivalOfFirstRecord": arrival,
-            "approximateArrivalOfLastRecord": arrival,
-            "batchSize": 1,
-            "streamArn": mapping["EventSourceArn"].partition("/consumer/")[0],
-        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{record['ShardId']}:{record['SequenceNumber']}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": function["Role"],
+        "awsRegion": "us-east-1",
+        "eventSourceARN": mapping["EventSourceArn"],
     }

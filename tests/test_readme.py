@@ -9,10 +9,11 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import AWS, ROOT
+from tests.conftest import AWS, ROOT, deploy, running
 
 PRINTED_ELSEWHERE = ("eval ", "make ")
 """Commands that prepare the shell or that have a test of their own."""
@@ -71,21 +72,28 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
     assert fixed(deployed + shown) == fixed(SHOWN["make demo"])
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[AWS]:
+    """A pipeline that nobody has used: what the README shows starts with one."""
+    with running(tmp_path_factory.mktemp("local"), certificate) as aws:
+        yield deploy(aws, tmp_path_factory.mktemp("cdk"))
+
+
 @pytest.mark.parametrize(
     "command", [name for name in SHOWN if not name.startswith(PRINTED_ELSEWHERE)]
 )
-def test_a_command_prints_what_the_readme_shows(deployed: AWS, command: str) -> None:
-    done = deployed.run(*shlex.split(command))
+def test_a_command_prints_what_the_readme_shows(fresh: AWS, command: str) -> None:
+    done = fresh.run(*shlex.split(command))
     assert done.returncode == 0, done.stderr
     assert shape(done.stdout + done.stderr) == shape(SHOWN[command])
-    settle(deployed)
+    settle(fresh)
 
 
-def settle(deployed: AWS) -> None:
+def settle(aws: AWS) -> None:
     """Wait until everything that came in was delivered or rejected."""
     end = time.monotonic() + 60
     while True:
-        rows = json.loads(deployed.run("headrace", "status", "--json").stdout)
+        rows = json.loads(aws.run("headrace", "status", "--json").stdout)
         if all(row["records_in"] <= row["delivered"] + row["rejected"] for row in rows):
             return
         assert time.monotonic() < end, rows

@@ -10,11 +10,10 @@ from cli.options import AsJson, Environment, EventType
 from cli.terminal import write
 
 if TYPE_CHECKING:
-    from cli.feeds import Feed
     from cli.pace import Pace
-    from cli.replaying import Summary
 
 MAX = "max"
+LAKE = "From the lake"
 
 
 def replay(
@@ -33,6 +32,32 @@ def replay(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop before the first line that does not validate.")
     ] = False,
+    from_lake: Annotated[
+        bool,
+        typer.Option("--from-lake", help="Put archived events again.", rich_help_panel=LAKE),
+    ] = False,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="Which: a condition.", rich_help_panel=LAKE),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="On the stream of this environment.", rich_help_panel=LAKE
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Choose and count, put nothing.", rich_help_panel=LAKE),
+    ] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Go on with this run.", rich_help_panel=LAKE),
+    ] = None,
+    after: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="... after its first N.", rich_help_panel=LAKE),
+    ] = 0,
     as_json: AsJson = False,
     environment: Environment = "dev",
 ) -> None:
@@ -47,6 +72,13 @@ def replay(
     in part only. After a lost answer (NoAnswer in the account) an event may be
     on the stream twice, with the same event id.
 
+    With --from-lake: the events of the lake for which the condition holds, each
+    once, those of one partition key exactly in the order in which they arrived,
+    so no call holds two of a key. They are marked as replayed: the lake that
+    has them does not write them a second time, processors process them, and
+    another environment's lake takes them. What was chosen stays chosen: --run
+    goes on with it, without a second query.
+
     \b
     Examples
       headrace replay flight                           a year of departures
@@ -54,19 +86,60 @@ def replay(
       headrace replay flight --speed 3600              an hour each second
       headrace replay device_telemetry --source today.jsonl.gz
       tail -f app.log | headrace replay device_telemetry --source - --strict
+      headrace replay flight --from-lake --to stage \\
+        --where "event_date = '2013-07-04' AND carrier = 'UA'" --dry-run
     """
-    from cli.feeds import Feed
     from cli.pace import Pace
-    from cli.replaying import judge
 
     pace = Pace(
         rate=None if rate == MAX else _positive("--rate", rate, f" or {MAX!r}"),
         speed=None if speed is None else _positive("--speed", speed),
     )
-    with Feed(
-        event_type, source=source, limit=limit, strict=strict, timed=speed is not None
-    ) as feed:
-        summary, error = _put(feed, event_type, environment, pace, quiet=as_json)
+    if not from_lake:
+        if where is not None or to is not None or run is not None or after or dry_run:
+            raise WrongUsage("--where, --to, --run, --after and --dry-run go with --from-lake.")
+        _from_source(event_type, source, limit, pace, environment, strict=strict, as_json=as_json)
+        return
+    from cli.again import Wanted, replay_from_lake
+
+    _check(source, where, run, after)
+    wanted = Wanted(
+        event_type=event_type,
+        environment=environment,
+        to=to,
+        where=where,
+        run=run,
+        after=after,
+        limit=limit,
+        strict=strict,
+        rate=None if rate == MAX else rate,
+        speed=speed,
+    )
+    replay_from_lake(wanted, pace, dry_run=dry_run, as_json=as_json)
+
+
+def _from_source(
+    event_type: str,
+    source: str | None,
+    limit: int | None,
+    pace: "Pace",
+    environment: str,
+    *,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    from cli.aws import Account
+    from cli.feeds import Feed
+    from cli.replaying import judge, put
+    from cli.stacks import find
+
+    timed = pace.speed is not None
+    with Feed(event_type, source=source, limit=limit, strict=strict, timed=timed) as feed:
+        account = Account()
+        stream = find(account.cloudformation, environment).flow(event_type).stream_name
+        summary, error = put(
+            account.kinesis, feed, event_type=event_type, stream=stream, pace=pace, quiet=as_json
+        )
     if as_json:
         write(msgspec.json.encode(summary).decode())
     else:
@@ -75,24 +148,19 @@ def replay(
     judge(summary, error)
 
 
-def _put(
-    feed: "Feed", event_type: str, environment: str, pace: "Pace", *, quiet: bool
-) -> tuple["Summary", BaseException | None]:
-    from cli.aws import Account
-    from cli.progress import bar
-    from cli.replaying import Replay
-    from cli.stacks import find
-
-    account = Account()
-    stream = find(account.cloudformation, environment).flow(event_type).stream_name
-    replay = Replay(account.kinesis, event_type=event_type, stream=stream)
-    with bar(
-        event_type,
-        put=lambda: replay.tally.put,
-        position=lambda: feed.position(replay.tally.put),
-        shown=not quiet,
-    ) as progress:
-        return replay.run(feed.chunks(), pace=pace, invalid=feed.invalid, progress=progress)
+def _check(source: str | None, where: str | None, run: str | None, after: int) -> None:
+    """What --from-lake goes with."""
+    if source is not None:
+        raise WrongUsage("Give one of --source and --from-lake.")
+    if (where is None) == (run is None):
+        raise WrongUsage(
+            "With --from-lake, give --where \"event_date = '2013-07-04'\", a condition in SQL, or "
+            "--run ID to go on with a run."
+        )
+    if where is not None and not where.strip():
+        raise WrongUsage("--where takes a condition in SQL; to choose everything it is true.")
+    if after and run is None:
+        raise WrongUsage("--after goes with --run: numbers are those of a run's events.")
 
 
 def _positive(option: str, text: str | float, otherwise: str = "") -> float:

@@ -50,9 +50,12 @@ def status(
         write(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
     _print(found)
-    since = [one.since for one in found if isinstance(one, State)]
-    if since:
-        say(f"Records since {since[0]:%Y-%m-%d %H:%M} UTC.")
+    ready = [one for one in found if isinstance(one, State)]
+    if ready:
+        say(f"Records since {ready[0].since:%Y-%m-%d %H:%M} UTC.")
+    replayed = [f"{one.event_type} {one.replayed:,}" for one in ready if one.replayed]
+    if replayed:
+        say(f"Replayed from this lake, which does not take them again: {', '.join(replayed)}.")
 
 
 def _print(found: list["State | Unready"]) -> None:

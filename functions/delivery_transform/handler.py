@@ -27,11 +27,11 @@ tracer = tools.tracer(SERVICE)
 def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Answer a transform request of a delivery stream."""
     records, now = event["records"], datetime.now(UTC)
-    answers, rejections = _transform()(records, now)
+    answers, rejections, replayed = _transform()(records, now)
     for rejection in rejections:
         logger.warning("rejected", extra=_named(rejection))
-    _account(_settings().event_type, len(answers), rejections)
-    if rejections and not _kept(objects(records, rejections, now)):
+    _account(_settings().event_type, len(answers), rejections, replayed)
+    if rejections and not _kept(objects(records, rejections, now, _settings().bucket)):
         left_out = {rejection.index for rejection in rejections}
         answers = [answer for index, answer in enumerate(answers) if index not in left_out]
     return {"records": answers}
@@ -70,15 +70,21 @@ def _quarantine() -> Quarantine:
 
 @cache
 def _transform() -> Transform:
-    return Transform(registry.get(_settings().event_type))
+    return Transform(registry.get(_settings().event_type), lake=_settings().bucket)
 
 
-def _account(event_type: str, received: int, rejections: Sequence[Rejection]) -> None:
-    """The ledger: received = accepted + rejected, and the rejected by reason."""
+def _account(
+    event_type: str, received: int, rejections: Sequence[Rejection], replayed: int
+) -> None:
+    """The ledger: received = accepted + rejected + replayed, and the rejected by reason."""
     rejected = len(rejections)
-    tools.count(
-        {"Received": received, "Accepted": received - rejected, "Rejected": rejected},
-        EventType=event_type,
-    )
+    counts = {
+        "Received": received,
+        "Accepted": received - rejected - replayed,
+        "Rejected": rejected,
+    }
+    if replayed:  # a metric that is never published costs nothing
+        counts["Replayed"] = replayed
+    tools.count(counts, EventType=event_type)
     for reason, number in Counter(one.reason for one in rejections).items():
         tools.count({"Rejected": number}, EventType=event_type, Reason=reason)

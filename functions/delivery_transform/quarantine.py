@@ -1,15 +1,18 @@
 """What was rejected, kept with its reason: JSON lines in the lake, which SQL reads.
 
 A line is {reason, detail, payload, arrived_at, rejected_at, shard_id, sequence_number,
-subsequence_number}; the payload in base64 as it came, times in epoch milliseconds. One object holds
-the lines of one invocation and arrival date. Its name follows from the records in it: the same
-batch, tried again, writes the same objects again and not a second copy.
+subsequence_number}; the payload in base64 as it came, without a mark that it carried, times in
+epoch milliseconds. A record that was resubmitted and rejected again has the place and the arrival
+that it had on the stream. One object holds the lines of one invocation and arrival date. Its name
+follows from the records in it: the same batch, tried again, writes the same objects again and not a
+second copy.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+from binascii import b2a_base64
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +22,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.delivery_transform.transform import Record, Rejection
+from functions.delivery_transform.reading import Record, read
+from functions.delivery_transform.transform import Rejection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,7 +43,10 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def objects(
-    records: Sequence[Record], rejections: Iterable[Rejection], rejected_at: datetime
+    records: Sequence[Record],
+    rejections: Iterable[Rejection],
+    rejected_at: datetime,
+    lake: str,
 ) -> dict[str, bytes]:
     """The objects to keep, by the end of their key: `arrival_date=YYYY-MM-DD/<digest>.json.gz`."""
     moment = round(rejected_at.timestamp() * 1000)
@@ -47,12 +54,12 @@ def objects(
     names: dict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
     for rejection in rejections:
         record = records[rejection.index]
-        arrived = int(record["approximateArrivalTimestamp"])
+        _, data, arrived = read(record, "", lake)
         day = datetime.fromtimestamp(arrived / 1000, UTC).date().isoformat()
         line = Line(
             reason=rejection.reason,
             detail=rejection.detail,
-            payload=record["data"],
+            payload=b2a_base64(data, newline=False).decode("ascii"),
             arrived_at=arrived,
             rejected_at=moment,
             shard_id=rejection.shard_id,

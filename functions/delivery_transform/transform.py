@@ -3,25 +3,26 @@
 In  {recordId, approximateArrivalTimestamp, data, kinesisRecordMetadata}, data in base64; the last
     is missing when a record was put on the delivery stream itself
 Out {recordId, result: Ok, data: the row, metadata: {partitionKeys: {event_date}}}, or
-    {recordId, result: ProcessingFailed, data: as it came} for a record that is wrong
+    {recordId, result: ProcessingFailed, data: as it came} for a record that is wrong, or
+    {recordId, result: Dropped, data: as it came} for one that was replayed from this very lake
 
 A row is the event's JSON with every instant in UTC, and the delivery columns spliced on behind.
 """
 
 import json
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping, Sequence
+from binascii import b2a_base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
-from msgspec import Struct
 from msgspec.json import Encoder
 
 from events.contract import Event
 from events.decoding import Decoder, Rejected
+from functions.delivery_transform.reading import Origin, Record, Replayed, read
 
 ANSWER_LIMIT = 6 * 2**20
 """Bytes that Lambda lets a function answer: one more, and the whole batch fails, every time."""
@@ -30,17 +31,7 @@ COMMA = ord(",")
 
 TOO_LARGE = "answer_too_large"
 
-Record = Mapping[str, Any]
 Answer = dict[str, Any]
-
-
-class Origin(Struct):
-    """The delivery columns: where a record was read, and when it was validated."""
-
-    ingested_at: str
-    shard_id: str | None
-    sequence_number: str | None
-    subsequence_number: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,42 +50,52 @@ class Rejection:
 
 
 class Transform:
-    """Transforms the records of one event type; reuses a buffer, so one at a time."""
+    """Transforms the records of one event type; reuses a buffer, so one at a time.
 
-    def __init__(self, kind: type[Event], answer_limit: int = ANSWER_LIMIT) -> None:
+    `lake` is the bucket that the rows go to, as marks name it.
+    """
+
+    def __init__(
+        self, kind: type[Event], *, lake: str = "", answer_limit: int = ANSWER_LIMIT
+    ) -> None:
         self._decode = Decoder(kind).decode
         self._encode_into = Encoder().encode_into
         self._row = bytearray()
         self._time = attrgetter(kind.contract.event_time)
+        self._lake = lake
         self._answer_limit = answer_limit
 
     def __call__(
         self, records: Sequence[Record], ingested_at: datetime
-    ) -> tuple[list[Answer], list[Rejection]]:
-        """The answer to each record, in order, and the rejections among them."""
+    ) -> tuple[list[Answer], list[Rejection], int]:
+        """The answer to each record, in order, the rejections among them, and how many were
+        replayed from this lake."""
         stamp = ingested_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         answers: list[Answer] = []
         rejections: list[Rejection] = []
+        replayed = 0
         for index, record in enumerate(records):
-            origin = _origin(record, stamp)
             try:
-                answers.append(self._ok(record, origin))
+                origin, data, arrived_at = read(record, stamp, self._lake)
+                answers.append(self._ok(record["recordId"], data, arrived_at, origin))
             except Rejected as verdict:
-                answers.append(_failed(record))
+                answers.append(_as_it_came(record, "ProcessingFailed"))
                 rejections.append(_rejection(index, verdict.reason, verdict.detail, origin))
+            except Replayed:
+                answers.append(_as_it_came(record, "Dropped"))
+                replayed += 1
         rejections += self._fit(records, answers)
-        return answers, rejections
+        return answers, rejections, replayed
 
-    def _ok(self, record: Record, origin: Origin) -> Answer:
-        arrival = _arrival(record["approximateArrivalTimestamp"] // 1000)
-        event = self._decode(a2b_base64(record["data"]), arrival)
+    def _ok(self, record_id: str, data: bytes, arrived_at: int, origin: Origin) -> Answer:
+        event = self._decode(data, _arrival(arrived_at // 1000))
         row = self._row
         self._encode_into(event, row)
         end = len(row) - 1
         self._encode_into(origin, row, end)  # its brace over the event's last, which is a comma now
         row[end] = COMMA
         return {
-            "recordId": record["recordId"],
+            "recordId": record_id,
             "result": "Ok",
             "data": b2a_base64(row, newline=False).decode("ascii"),
             "metadata": _partition(self._time(event).date()),
@@ -110,15 +111,17 @@ class Transform:
         excess = sum(map(_size, answers)) + ENVELOPE - self._answer_limit
         rejections = []
         if excess > 0:
-            originals = [_failed(record) for record in records]
+            originals = [_as_it_came(record, "ProcessingFailed") for record in records]
             savings = [_size(answers[n]) - _size(originals[n]) for n in range(len(answers))]
-            for n in sorted(range(len(answers)), key=savings.__getitem__, reverse=True):
+            rows = [n for n, answer in enumerate(answers) if answer["result"] == "Ok"]
+            for n in sorted(rows, key=savings.__getitem__, reverse=True):
                 if excess <= 0:
                     break
                 answers[n] = originals[n]
                 excess -= savings[n]
                 detail = f"The batch's answer exceeds {self._answer_limit} bytes: lower the hint"
-                rejections.append(_rejection(n, TOO_LARGE, detail, _origin(records[n], "")))
+                origin, _, _ = read(records[n], "", self._lake)
+                rejections.append(_rejection(n, TOO_LARGE, detail, origin))
         return rejections
 
 
@@ -133,24 +136,12 @@ def _partition(day: date) -> dict[str, dict[str, str]]:
     return {"partitionKeys": {"event_date": day.isoformat()}}
 
 
-def _failed(record: Record) -> Answer:
+def _as_it_came(record: Record, result: str) -> Answer:
     return {
         "recordId": record["recordId"],
-        "result": "ProcessingFailed",
+        "result": result,
         "data": record["data"],
     }
-
-
-def _origin(record: Record, ingested_at: str) -> Origin:
-    source = record.get("kinesisRecordMetadata") or {}
-    number = source.get("subsequenceNumber")
-    return Origin(
-        ingested_at,
-        source.get("shardId"),
-        source.get("sequenceNumber"),
-        # AWS documents a number, and sends a string in some of its own examples, even an empty one.
-        number if isinstance(number, int) else int(number) if number else None,
-    )
 
 
 def _rejection(index: int, reason: str, detail: str, origin: Origin) -> Rejection:

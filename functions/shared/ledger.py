@@ -18,8 +18,9 @@ def settle(batch: Batch[Any], logger: Logger, function: str) -> dict[str, Any]:
     """Log what was wrong or failed, count everything, and answer the event source mapping.
 
     The metrics are the ledger of this attempt: Received = Emitted + Unput + Filtered + Rejected.
-    What is delivered again counts again. `Failed` counts invocations that acknowledged less than
-    they were given. Errors are named by type and place: their messages may quote the payload.
+    What is delivered again counts again; `Acknowledged` are those that will not be. `Failed` counts
+    invocations that acknowledged less than they were given. Errors are named by type and place:
+    their messages may quote the payload.
     """
     for wrong in batch.wrong:
         logger.warning(
@@ -37,6 +38,7 @@ def settle(batch: Batch[Any], logger: Logger, function: str) -> dict[str, Any]:
             "Unput": batch.unput,
             "Filtered": batch.filtered,
             "Rejected": len(batch.wrong),
+            "Acknowledged": batch.acknowledged,
             "Failed": int(batch.failed is not None),
         },
         Function=function,

@@ -20,10 +20,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from events.aggregation import MAGIC, deaggregate
 from events.contract import Event
 from events.decoding import Decoder
+from events.mark import START, split
 from events.rejection import Rejected
-from functions.shared.aggregation import MAGIC, deaggregate
 
 E = TypeVar("E", bound=Event)
 D = TypeVar("D", bound=Event)
@@ -89,7 +90,8 @@ class Wrong(NamedTuple):
 class Batch(Generic[D]):
     """What became of a batch: received = outputs + unput + filtered + wrong.
 
-    `failed` is the first record that is not to be acknowledged, `error` why.
+    `failed` is the first record that is not to be acknowledged, `error` why. `places` says of each
+    output how many records came before it.
     """
 
     received: int = 0
@@ -99,10 +101,19 @@ class Batch(Generic[D]):
     wrong: list[Wrong] = field(default_factory=list)
     failed: Cause | None = None
     error: Exception | None = None
+    places: list[int] = field(default_factory=list)
+    acknowledged_before: int = 0
 
-    def fail(self, cause: Cause, error: Exception) -> None:
-        """Acknowledge nothing from this record on."""
+    def fail(self, cause: Cause, error: Exception, before: int) -> None:
+        """Acknowledge nothing from this record on, which so many came before: a Kinesis record is
+        acknowledged as a whole, with all that is aggregated in it, or not at all."""
         self.failed, self.error = cause, error
+        self.acknowledged_before = before - cause.subsequence_number
+
+    @property
+    def acknowledged(self) -> int:
+        """User records that the event source mapping will not deliver again."""
+        return self.received if self.failed is None else self.acknowledged_before
 
     def answer(self) -> dict[str, Any]:
         """What the function returns to its event source mapping (ReportBatchItemFailures)."""
@@ -131,13 +142,14 @@ def process(
         except Rejected as rejected:
             batch.wrong.append(Wrong(cause, str(rejected.reason), rejected.detail))
         except Exception as error:
-            batch.fail(cause, error)
+            batch.fail(cause, error, batch.received)
             return batch
         else:
             if found is None:
                 batch.filtered += 1
             else:
                 batch.outputs.append(Output(cause, found))
+                batch.places.append(batch.received)
         batch.received += 1
     return batch
 
@@ -145,7 +157,8 @@ def process(
 def records(event: dict[str, Any]) -> Iterator[tuple[Cause, datetime, bytes]]:
     """Every user record of a Kinesis event, with its arrival to the second, as delivery has it.
 
-    One pass in C reads the whole event; thousands of records share a second.
+    One pass in C reads the whole event; thousands of records share a second. A mark is taken off:
+    to a processor a replayed event is an event.
     """
     second, arrival = 0, datetime.fromtimestamp(0, UTC)
     for record in msgspec.convert(event["Records"], list[Record]):
@@ -155,10 +168,12 @@ def records(event: dict[str, Any]) -> Iterator[tuple[Cause, datetime, bytes]]:
             arrival = datetime.fromtimestamp(second, UTC)
         aggregated = deaggregate(data) if data[:4] == MAGIC else None
         if aggregated is None:
+            if data.startswith(START):
+                data = split(data)[1]
             yield Cause(record.id, 0, arrived), arrival, data
             continue
         for index, user in enumerate(aggregated):
-            yield Cause(record.id, index, arrived), arrival, user.data
+            yield Cause(record.id, index, arrived), arrival, split(user.data)[1]
 
 
 def emit(batch: Batch[D], put: Put[D]) -> None:
@@ -172,6 +187,6 @@ def emit(batch: Batch[D], put: Put[D]) -> None:
     failed = put([output.event for output in batch.outputs])
     if failed is not None:
         index, error = failed
-        batch.fail(batch.outputs[index].cause, error)
+        batch.fail(batch.outputs[index].cause, error, batch.places[index])
         batch.unput = len(batch.outputs) - index
         del batch.outputs[index:]

@@ -18,7 +18,8 @@ class Consumption:
     processor polls once a second and shares the shard's throughput. A batch that fails is retried,
     cut in two, retried `retries` times, and described to the on-failure queue; a record older than
     `age` goes there at once. `age` stays well below the stream's retention: what the queue points
-    at must still be on the stream when somebody looks.
+    at must still be on the stream when it is rescued. With `payloads` Lambda puts what failed with
+    its records into a bucket, which tells the queue: nothing has to be read back.
     """
 
     fan_out: bool = True
@@ -27,6 +28,7 @@ class Consumption:
     factor: int = 1
     retries: int = 3
     age: timedelta = timedelta(hours=6)
+    payloads: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,16 +12,34 @@ SELECT
 FROM ${event_type}_verdicts
 UNION ALL
 SELECT
-    coalesce(errorcode, lasterrorcode) AS reason,
-    coalesce(errormessage, lasterrormessage) AS detail,
-    from_utf8(from_base64(rawdata)) AS payload,
+    code AS reason,
+    message AS detail,
+    text AS payload,
     rawdata AS payload_base64,
     CAST(at_timezone(from_unixtime(arrivaltimestamp / 1e3), 'UTC') AS timestamp(3)) AS arrived_at,
     CAST(at_timezone(from_unixtime(attemptendingtimestamp / 1e3), 'UTC') AS timestamp(3)) AS rejected_at,
-    -- a row that could not be converted says itself where it came from
-    json_extract_scalar(from_utf8(from_base64(rawdata)), '$$.shard_id') AS shard_id,
-    coalesce(sequencenumber, json_extract_scalar(from_utf8(from_base64(rawdata)), '$$.sequence_number')) AS sequence_number,
-    subsequencenumber AS subsequence_number,
+    json_extract_scalar(origin, '$$.shard_id') AS shard_id,
+    coalesce(json_extract_scalar(origin, '$$.sequence_number'), sequencenumber) AS sequence_number,
+    coalesce(
+        try_cast(json_extract_scalar(origin, '$$.subsequence_number') AS bigint), subsequencenumber
+    ) AS subsequence_number,
     arrival_date
-FROM ${event_type}_errors
-WHERE coalesce(errorcode, lasterrorcode) <> 'Lambda.ProcessingFailedStatus'
+FROM (
+    SELECT
+        *,
+        -- a row of the transform says itself where its record stood, a resubmitted record in its mark
+        CASE
+            WHEN code LIKE 'DataFormatConversion.%' OR code LIKE 'DynamicPartitioning.%' THEN text
+            WHEN text LIKE '{"headrace":{%'
+                THEN json_format(json_extract(split_part(text, chr(10), 1), '$$.headrace'))
+        END AS origin
+    FROM (
+        SELECT
+            *,
+            coalesce(errorcode, lasterrorcode) AS code,
+            coalesce(errormessage, lasterrormessage) AS message,
+            from_utf8(from_base64(rawdata)) AS text
+        FROM ${event_type}_errors
+    )
+)
+WHERE code <> 'Lambda.ProcessingFailedStatus'

@@ -4,7 +4,6 @@ AthenaError
 ├── InvalidRequest   the call is refused (HTTP 400, InvalidRequestException)
 │   └── Malformed    the SQL is not SQL: the call that starts the query is refused
 ├── MetadataMissing  a database or table asked for through the API does not exist
-├── ResourceMissing  a prepared statement does not exist
 └── QueryFailed      the query was accepted and ends FAILED, with a reason and a type
 """
 
@@ -52,10 +51,6 @@ class Malformed(InvalidRequest):
 
 class MetadataMissing(InvalidRequest):
     exception = "MetadataException"
-
-
-class ResourceMissing(InvalidRequest):
-    exception = "ResourceNotFoundException"
 
 
 class QueryFailed(AthenaError):

@@ -71,8 +71,7 @@ class Execution:
         self.total = 0.0
         self.outcome: Outcome | None = None
         self.scanned = 0
-        self.written = 0
-        self.output = request.statement.output(request.location, self.id)
+        self.output = request.location + request.statement.result.format(self.id)
         self.cursor: duckdb.DuckDBPyConnection | None = None
         self.done = threading.Event()
         self.left = threading.Event()
@@ -136,9 +135,9 @@ class Executions:
         self._pool = ThreadPoolExecutor(CONCURRENT, thread_name_prefix="athena")
         self._live: set[Execution] = set()
 
-    def start(self, execution: Execution, prepared: dict[str, str]) -> None:
+    def start(self, execution: Execution) -> None:
         self._live.add(execution)
-        self._pool.submit(self._run, execution, prepared)
+        self._pool.submit(self._run, execution)
 
     def stop(self) -> None:
         """Cancel what runs or waits, and give everything back."""
@@ -148,11 +147,11 @@ class Executions:
         self.engine.close()
         self.cache.close()
 
-    def _run(self, execution: Execution, prepared: dict[str, str]) -> None:
+    def _run(self, execution: Execution) -> None:
         cursor = self.engine.cursor()
         try:
             if execution.begin(cursor):
-                self._finish(execution, self._session(execution, cursor, prepared))
+                self._finish(execution, self._session(execution, cursor))
         except (Cancelled, duckdb.InterruptException):
             execution.end("CANCELLED", "Query was cancelled by the user")
         except BytesExceeded as error:
@@ -170,12 +169,7 @@ class Executions:
             execution.left.set()
             cursor.close()
 
-    def _session(
-        self,
-        execution: Execution,
-        cursor: duckdb.DuckDBPyConnection,
-        prepared: dict[str, str],
-    ) -> Session:
+    def _session(self, execution: Execution, cursor: duckdb.DuckDBPyConnection) -> Session:
         request = execution.request
         return Session(
             glue=Glue(execution.account, execution.region),
@@ -189,7 +183,6 @@ class Executions:
             parameters=request.parameters,
             cutoff=request.cutoff,
             enforced=request.enforced,
-            prepared=prepared,
         )
 
     def _finish(self, execution: Execution, session: Session) -> None:
@@ -206,7 +199,6 @@ class Executions:
             return
         outcome.body = b""
         execution.outcome = outcome
-        execution.written = len(body)
         self._put(execution, session.store, outcome, body)
         execution.end("SUCCEEDED")
 
@@ -269,24 +261,18 @@ def _status(execution: Execution) -> dict[str, Any]:
     return status
 
 
-def timeline(execution: Execution) -> dict[str, int]:
-    """Where a query's time went, in milliseconds; planning is part of the engine's."""
-    return {
+def _statistics(execution: Execution) -> dict[str, Any]:
+    """Where its time went, in milliseconds (planning is part of the engine's), and its bytes."""
+    if execution.state not in FINAL:
+        elapsed = time.monotonic() - execution.clock
+        return {"TotalExecutionTimeInMillis": round(elapsed * 1000)}
+    statistics: dict[str, Any] = {
         "QueryQueueTimeInMillis": round(execution.queued * 1000),
         "QueryPlanningTimeInMillis": round(execution.planning * 1000),
         "EngineExecutionTimeInMillis": round(execution.running * 1000),
         "ServicePreProcessingTimeInMillis": 0,
         "ServiceProcessingTimeInMillis": 0,
         "TotalExecutionTimeInMillis": round(execution.total * 1000),
-    }
-
-
-def _statistics(execution: Execution) -> dict[str, Any]:
-    if execution.state not in FINAL:
-        elapsed = time.monotonic() - execution.clock
-        return {"TotalExecutionTimeInMillis": round(elapsed * 1000)}
-    statistics: dict[str, Any] = {
-        **timeline(execution),
         "DataScannedInBytes": execution.scanned,
         "ResultReuseInformation": {"ReusedPreviousResult": False},
     }

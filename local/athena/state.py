@@ -19,15 +19,6 @@ from local.athena.executions import Execution
 
 
 @dataclass(slots=True)
-class Prepared:
-    """A prepared statement."""
-
-    query: str
-    description: str = ""
-    modified: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass(slots=True)
 class Region:
     """One region's Athena."""
 
@@ -35,7 +26,6 @@ class Region:
     name: str
     executions: dict[str, Execution] = field(default_factory=dict)
     tokens: dict[str, Execution] = field(default_factory=dict)
-    prepared: dict[str, dict[str, Prepared]] = field(default_factory=dict)
     created: dict[str, datetime] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

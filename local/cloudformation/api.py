@@ -132,13 +132,6 @@ def describe_stack_resources(backend: Backend, given: Parameters) -> Answer:
     return {"StackResources": [views.resource(it, stack) for it in found]}
 
 
-def describe_stack_resource(backend: Backend, given: Parameters) -> Answer:
-    stack, wanted = backend.find(given["StackName"], NO_STACK), given["LogicalResourceId"]
-    if wanted not in stack.resources:
-        raise Invalid(f"Resource {wanted} does not exist for stack {stack.name}")
-    return {"StackResourceDetail": views.resource(stack.resources[wanted], stack)}
-
-
 def list_stack_resources(backend: Backend, given: Parameters) -> Answer:
     stack = backend.find(given["StackName"])
     found = [views.resource(it, stack) for it in stack.resources.values()]
@@ -157,12 +150,6 @@ def get_template_summary(backend: Backend, given: Parameters) -> Answer:
     stack = backend.find(given["StackName"]) if given.get("StackName") else None
     template = requests.template(backend, given | {"UsePreviousTemplate": stack is not None}, stack)
     return views.template_summary(template, requests.capabilities(template))
-
-
-def validate_template(backend: Backend, given: Parameters) -> Answer:
-    template = requests.template(backend, given, None)
-    summary = views.template_summary(template, requests.capabilities(template))
-    return {name: summary[name] for name in ("Description", "Capabilities", "Parameters")}
 
 
 def _stack_of(backend: Backend, given: Parameters) -> Stack:
@@ -259,14 +246,6 @@ def list_exports(backend: Backend, given: Parameters) -> Answer:
     return _page("Exports", found, given)
 
 
-def list_imports(backend: Backend, given: Parameters) -> Answer:
-    name = given["ExportName"]
-    found = backend.importers(name)
-    if not found:
-        raise Invalid(f"Export '{name}' is not imported by any stack.")
-    return _page("Imports", found, given)
-
-
 def _page(key: str, items: list[Any], given: Parameters) -> dict[str, Any]:
     start = int(given.get("NextToken") or 0)
     end = start + PAGE
@@ -288,7 +267,6 @@ OPERATIONS: dict[str, Callable[[Backend, Parameters], Answer]] = {
         describe_change_set,
         describe_events,
         describe_stack_events,
-        describe_stack_resource,
         describe_stack_resources,
         describe_stacks,
         execute_change_set,
@@ -297,12 +275,10 @@ OPERATIONS: dict[str, Callable[[Backend, Parameters], Answer]] = {
         list_change_sets,
         list_exports,
         list_hook_results,
-        list_imports,
         list_stack_resources,
         list_stacks,
         rollback_stack,
         update_stack,
         update_termination_protection,
-        validate_template,
     )
 }

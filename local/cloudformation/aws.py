@@ -9,6 +9,7 @@ know is a `Failure` that says so; parameters that are None are left out.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -52,6 +53,11 @@ class Aws:
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def filled(self, parameters: Mapping[str, str], identity: str) -> dict[str, Any]:
+        """Parameters out of texts with places for {id}, {region} and {account}."""
+        known = {"id": identity, "region": self.region, "account": self.account}
+        return {name: text.format_map(known) for name, text in parameters.items()}
 
 
 def fit(value: Any, shape: Any) -> Any:

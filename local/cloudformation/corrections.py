@@ -7,7 +7,6 @@
 - Every request to a bucket with access logs writes an invented line into the other bucket,
   which can then not be deleted. AWS delivers such logs hours later, and not for certain;
   here none are delivered.
-- A metric filter that is put again stands there twice; on AWS it is replaced.
 """
 
 from __future__ import annotations
@@ -16,12 +15,9 @@ import json
 from typing import Any
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket, S3Backend
 
 from local import patching
-
-_add_filter = MetricFilters.add_filter
 
 
 def install() -> None:
@@ -31,18 +27,6 @@ def install() -> None:
         _log_permissions_enabled_policy=staticmethod(_may_log),
     )
     patching.replace(S3Backend, log_incoming_request=_deliver_no_log)
-    patching.replace(MetricFilters, add_filter=_replace_filter)
-
-
-def _replace_filter(
-    filters: MetricFilters, name: str, pattern: str, group: str, transformations: str
-) -> None:
-    filters.metric_filters = [
-        it
-        for it in filters.metric_filters
-        if (it["filterName"], it["logGroupName"]) != (name, group)
-    ]
-    _add_filter(filters, name, pattern, group, transformations)
 
 
 def _may_log(**_: Any) -> bool:

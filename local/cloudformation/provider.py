@@ -2,12 +2,14 @@
 
 A new type is a subclass in `providers/` and its line in `providers/__init__.py`. AWS's schema
 of the type decides which properties exist, which change in place and which replace; the
-subclass says which of them it carries out, and with which API calls.
+subclass says which of them it carries out, and with which API calls: as tables where a call is
+its parameters and nothing else, as methods where it is more.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -19,8 +21,58 @@ from local.cloudformation.schema import Schema
 Properties = dict[str, Any]
 
 
+Named = Mapping[str, str]
+"""Parameters that name a resource, out of its physical id: {"Arn": "arn:…:{region}:…:{id}"}."""
+
+
 def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A property that a call of its own sets on a resource that exists."""
+
+    put: str
+    given: Callable[[Any], Properties]
+    """The parameters for a value, beside those that name the resource."""
+    remove: str | None = None
+    """The call that takes the property away; None: `put`, with None as the value."""
+    subject: Named | None = None
+    """What names the resource, if not what names it in other calls."""
+
+    def apply(self, aws: Aws, subject: Properties, before: Any, after: Any) -> None:  # noqa: ARG002  as Tagging
+        if after is None and self.remove:
+            aws(self.remove, **subject)
+        else:
+            aws(self.put, **subject, **self.given(after))
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """Tags, of which one call sets the changed ones and another removes those that are gone."""
+
+    service: str
+    subject: Named
+    what: str = "Resource"
+    """The end of the calls' names: TagResource, UntagResource."""
+    form: Callable[[dict[str, str]], Any] = dict
+    """The API's form of tags."""
+
+    def apply(self, aws: Aws, subject: Properties, before: Any, after: Any) -> None:
+        old, new = tag_map(before), tag_map(after)
+        if changed := {name: text for name, text in new.items() if old.get(name) != text}:
+            aws(f"{self.service}:Tag{self.what}", **subject, Tags=self.form(changed))
+        if gone := [name for name in old if name not in new]:
+            aws(f"{self.service}:Untag{self.what}", **subject, TagKeys=gone)
+
+
+def tag_map(tags: list[dict[str, str]] | None) -> dict[str, str]:
+    return {it["Key"]: it["Value"] for it in tags or ()}
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": name, "Value": text} for name, text in tags.items()]
 
 
 class Provider:
@@ -49,24 +101,44 @@ class Provider:
             raise Failure(f"AWS has no resource type {self.type}")
         return replace(found, create_only=found.create_only + self.replacing)
 
+    subject: ClassVar[Named] = {}
+    """The parameters that name one in every call."""
+    creation: ClassVar[str] = ""
+    """The call that makes one: by its name, with all properties that are no settings."""
+    deletion: ClassVar[str] = ""
+    settings: ClassVar[Mapping[str, Setting | Tagging]] = {}
+    """Properties that are set when it exists; `update` changes these and no others."""
+    shown: ClassVar[Named] = {}
+    """What Fn::GetAtt answers."""
+
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         """Make it and return its physical id; when this raises, nothing of it remains."""
-        raise NotImplementedError
+        own = {key: it for key, it in new.items() if key not in (self.named, *self.settings)}
+        aws(self.creation, **aws.filled(self.subject, name) | own)
+        return name
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
         """What is left to do after `create`; when this raises, the resource is deleted."""
+        self.configure(aws, physical_id, {}, new)
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         """Change it in place; also called to go back when an update failed half way."""
-        raise NotImplementedError
+        self.configure(aws, physical_id, old, new)
 
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
+    def configure(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        """Set the settings that differ."""
+        for name, setting in self.settings.items():
+            if old.get(name) != new.get(name):
+                subject = aws.filled(setting.subject or self.subject, physical_id)
+                setting.apply(aws, subject, old.get(name), new.get(name))
+
+    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:  # noqa: ARG002  a default
         """Delete it; a `Failure` that says it is missing counts as done."""
-        raise NotImplementedError
+        aws(self.deletion, **aws.filled(self.subject, physical_id))
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:  # noqa: ARG002  a default
         """What Fn::GetAtt answers."""
-        return {}
+        return aws.filled(self.shown, physical_id)
 
     def exists(self, aws: Aws, name: str) -> bool:  # noqa: ARG002  a default
         """Whether there is one of that name; for types whose creation does not refuse that."""

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from local.delivery.compression import FORMATS
 from local.delivery.conversion import Output
 from local.delivery.typed import Options
 
@@ -43,7 +42,7 @@ class Target(Struct, frozen=True):
     prefix: str | None
     error_prefix: str | None
     hints: Hints
-    compression: str
+    gzip: bool
     extension: str
     zone: str
     log: Log | None
@@ -110,11 +109,11 @@ class Destination(Struct, frozen=True):
 
 def compiled(kind: str, described: dict[str, Any]) -> Destination:
     """The destination of a description; `kind` is "ExtendedS3" or "HttpEndpoint"."""
-    processors = _processors(described)
+    configured = processors(described)
     common: dict[str, Any] = {
-        "transform": _transform(processors.get("Lambda")),
-        "query": (processors.get("MetadataExtraction") or {}).get("MetadataExtractionQuery"),
-        "delimiter": "AppendDelimiterToRecord" in processors,
+        "transform": _transform(configured.get("Lambda")),
+        "query": (configured.get("MetadataExtraction") or {}).get("MetadataExtractionQuery"),
+        "delimiter": "AppendDelimiterToRecord" in configured,
     }
     if kind == "HttpEndpoint":
         target = _target(described["S3DestinationDescription"])
@@ -143,7 +142,7 @@ def _enabled(part: dict[str, Any] | None) -> bool:
     return bool(part and part.get("Enabled", False))
 
 
-def _processors(described: dict[str, Any]) -> dict[str, dict[str, str]]:
+def processors(described: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Type -> parameters of the processors in force."""
     configured = described.get("ProcessingConfiguration") or {}
     if not _enabled(configured):
@@ -179,14 +178,14 @@ def _log(described: dict[str, Any]) -> Log | None:
 
 def _target(described: dict[str, Any], conversion: Conversion | None = None) -> Target:
     own = conversion.output.extension if conversion else ""
-    compression = described["CompressionFormat"]
+    gzip = described["CompressionFormat"] == "GZIP"
     return Target(
         bucket=described["BucketARN"].rpartition(":")[2],
         prefix=described.get("Prefix"),
         error_prefix=described.get("ErrorOutputPrefix"),
         hints=_hints(described),
-        compression=compression,
-        extension=described.get("FileExtension") or own or FORMATS[compression].extension,
+        gzip=gzip,
+        extension=described.get("FileExtension") or own or (".gz" if gzip else ""),
         zone=described.get("CustomTimeZone") or "UTC",
         log=_log(described),
         key=(described["EncryptionConfiguration"].get("KMSEncryptionConfig") or {}).get(

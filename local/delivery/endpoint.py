@@ -1,6 +1,7 @@
 """Delivery to an HTTP endpoint: the request, what a response means, when to try again.
 
-Pure but for `send`. https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
+Pure but for `send`, which trusts the certificates that `SSL_CERT_FILE` names, where it is set, or
+those of the machine. https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 """
 
 from __future__ import annotations

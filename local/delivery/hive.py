@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-INTEGERS = {"tinyint": 8, "smallint": 16, "int": 32, "integer": 32, "bigint": 64}
-FLOATS = {"float": 32, "double": 64}
-TEXTS = {"string", "varchar", "char"}
-OTHERS = {"boolean", "date", "timestamp"}
+from local.athena.sql import types
+
+INTEGERS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 
 TIMESTAMP = pa.timestamp("us")
 """Microseconds of a 64-bit integer without a zone: UTC by convention of the pipeline.
@@ -19,7 +18,10 @@ Hive's own INT96 has no statistics, so that no reader can skip by time; Athena, 
 and Arrow read both as a plain timestamp. Digits beyond the sixth are cut off. [open]
 """
 
-TOKEN = re.compile(r"\s*([^<>(),:\s]+|[<>(),:])")
+BARE = re.compile(r"\bdecimal\b(?!\s*\()", re.IGNORECASE)
+"""A decimal without digits, which Hive takes for one of ten."""
+HIVE = {"integer": "int", "real": "float", "varchar": "string", "char": "string"}
+"""Trino's names of types that have others in Hive."""
 
 
 class UnsupportedType(ValueError):
@@ -56,77 +58,30 @@ Type = Primitive | Array | Map | Struct
 
 def parse(text: str) -> Type:
     """The type that `text` names; raises `UnsupportedType`."""
-    tokens = TOKEN.findall(text)
-    if "".join(tokens) != re.sub(r"\s", "", text):
-        raise UnsupportedType(text)
     try:
-        found = _type(tokens)
-    except (IndexError, ValueError) as error:
+        return _type(types.parse(BARE.sub("decimal(10,0)", text)))
+    except ValueError as error:
         raise UnsupportedType(text) from error
-    if tokens:
-        raise UnsupportedType(text)
-    return found
 
 
-def _type(tokens: list[str]) -> Type:
-    name = tokens.pop(0).lower()
-    if name == "array":
-        _expect(tokens, "<")
-        item = _type(tokens)
-        _expect(tokens, ">")
-        return Array(item)
-    if name == "map":
-        _expect(tokens, "<")
-        key = _type(tokens)
-        _expect(tokens, ",")
-        value = _type(tokens)
-        _expect(tokens, ">")
+def _type(found: types.Type) -> Type:
+    """A type as the catalog's reader has it (in Trino's words) as one that OpenX reads."""
+    if found.name == "array":
+        return Array(_type(found.element))
+    if found.name == "map":
+        key, value = map(_type, found.arguments)
         if not isinstance(key, Primitive):
             raise UnsupportedType("map key")
         return Map(key, value)
-    if name == "struct":
-        return _struct(tokens)
-    return _primitive(name, tokens)
-
-
-def _struct(tokens: list[str]) -> Struct:
-    _expect(tokens, "<")
-    fields: list[tuple[str, Type]] = []
-    while True:
-        name = tokens.pop(0).lower()
-        _expect(tokens, ":")
-        fields.append((name, _type(tokens)))
-        if tokens[0] != ",":
-            break
-        tokens.pop(0)
-    _expect(tokens, ">")
-    return Struct(tuple(fields))
-
-
-def _primitive(name: str, tokens: list[str]) -> Primitive:
-    numbers: list[int] = []
-    if tokens and tokens[0] == "(":
-        tokens.pop(0)
-        numbers.append(int(tokens.pop(0)))
-        while tokens[0] == ",":
-            tokens.pop(0)
-            numbers.append(int(tokens.pop(0)))
-        _expect(tokens, ")")
-    if name == "decimal":
-        precision, scale = (*numbers, *(10, 0)[len(numbers) :])
-        if not 0 <= scale <= precision <= 38 or not precision:
-            raise UnsupportedType(name)
-        return Primitive(name, precision, scale)
-    if name in TEXTS:
-        return Primitive("string")
-    if name not in INTEGERS | FLOATS and name not in OTHERS:
+    if found.name == "row":
+        fields = zip(found.field_names, found.arguments, strict=True)
+        return Struct(tuple((name, _type(kind)) for name, kind in fields))
+    if found.name == "decimal":
+        return Primitive("decimal", found.precision or 0, found.scale)
+    name = HIVE.get(found.name, found.name)
+    if name not in PRIMITIVES:
         raise UnsupportedType(name)
-    return Primitive("int" if name == "integer" else name)
-
-
-def _expect(tokens: list[str], token: str) -> None:
-    if tokens.pop(0) != token:
-        raise ValueError(token)
+    return Primitive(name)
 
 
 def arrow(kind: Type) -> pa.DataType:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, structs
 
-from local.delivery import compression, conversion, failure, prefix, world
+from local.delivery import conversion, failure, prefix, world
 from local.delivery.buffer import Buffer, Key, Kind
 from local.delivery.failure import Line, Reason
 from local.delivery.record import Row, Source
@@ -139,9 +140,9 @@ class ObjectJob:
         """The records one after the other, compressed."""
         separator = b"\n" if self._destination.delimiter else b""
         data = separator.join(item.data for item in self.buffer.items if not isinstance(item, Line))
-        body = compression.compress(target.compression, data)
-        encoding = compression.FORMATS[target.compression].encoding
-        return self._object(target, template, body, [], encoding)
+        if not target.gzip:
+            return self._object(target, template, data, [])
+        return self._object(target, template, gzip.compress(data, 6), [], "gzip")
 
     def _object(
         self,

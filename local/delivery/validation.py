@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from local.delivery import partition, prefix, refusal
+from local.delivery import configuration, partition, prefix, refusal
 from local.delivery.destination import HTTP, Described, converts
 
 Rules = Iterator[tuple[bool, str]]
@@ -20,6 +20,7 @@ LEAST_PARTITIONED_SECONDS = LEAST_BACKUP_SECONDS = 60
 """Hints that need to be larger: MiB and seconds."""
 SUPPORTED = ("Lambda", "MetadataExtraction", "AppendDelimiterToRecord")
 MOST_PROCESSORS = 5
+COMPRESSIONS = ("UNCOMPRESSED", "GZIP")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -62,6 +63,8 @@ def _refuse(rules: Rules) -> None:
 
 def _check_s3(described: Described, *, partitioned: bool, backup: bool = False) -> None:
     _refuse(_s3(described))
+    if described["CompressionFormat"] not in COMPRESSIONS:
+        raise refusal.unsupported(f"the compression {described['CompressionFormat']}")
     try:
         prefix.check(
             described.get("Prefix"),
@@ -115,7 +118,7 @@ def _extended(described: Described, *, partitioned: bool) -> Rules:
         "BufferingHints.IntervalInSeconds must be at least 60 when Dynamic Partitioning is "
         "enabled.",
     )
-    processors = _by_type(described)
+    processors = configuration.processors(described)
     yield (
         not partitioned and "MetadataExtraction" in processors,
         "class com.amazonaws.services.firehose.internal.model.MetadataExtractionProcessor can "
@@ -183,16 +186,6 @@ def _conversion(described: Described, conversion: dict[str, Any]) -> Rules:
     )
 
 
-def _by_type(described: Described) -> dict[str, dict[str, str]]:
-    configured = described.get("ProcessingConfiguration") or {}
-    if not configured.get("Enabled"):
-        return {}
-    return {
-        one["Type"]: {p["ParameterName"]: p["ParameterValue"] for p in one.get("Parameters") or ()}
-        for one in configured.get("Processors") or ()
-    }
-
-
 def _processing(described: Described) -> Rules:
     configured = described.get("ProcessingConfiguration") or {}
     types = [one["Type"] for one in configured.get("Processors") or ()]
@@ -202,7 +195,7 @@ def _processing(described: Described) -> Rules:
         "enabled.",
     )
     yield types.count("Lambda") > 1, "Cannot have more than 1 Lambda processor."
-    processors = _by_type(described)
+    processors = configuration.processors(described)
     if "Lambda" in processors:
         yield from _lambda(processors["Lambda"])
     if "MetadataExtraction" in processors:
@@ -255,7 +248,7 @@ def _http(described: Described) -> Rules:
     names = [one["AttributeName"] for one in attributes]
     for name in {name for name in names if names.count(name) > 1}:
         yield True, f"Http Endpoint Common Attributes have duplicate name {name}"
-    types = _by_type(described)
+    types = configuration.processors(described)
     yield (
         "MetadataExtraction" in types,
         "class com.amazonaws.services.firehose.internal.model.MetadataExtractionProcessor can "

@@ -36,7 +36,7 @@ from local.functions.tracing import Daemon
 from local.logs import Level
 from local.patching import replace
 
-__all__ = ["Invocation", "install", "invoke", "stop"]
+__all__ = ["Invocation", "install", "invoke", "stop", "submit"]
 
 PATIENCE_SECONDS = 3.0
 """How long `stop` waits for invocations that run."""
@@ -100,6 +100,14 @@ def invoke(function_arn: str, payload: bytes) -> Invocation:
     return running.dispatcher.invoke(function_arn, payload)
 
 
+def submit(function_arn: str, payload: bytes) -> Invocation:
+    """Invoke asynchronously, as the services of AWS do; status 202 when the event was taken."""
+    running = _running
+    if running is None:
+        return refusal("", 503, "ServiceException", "The local AWS is not running.")
+    return running.queue.submit(function_arn, payload, Asked())
+
+
 def _invoke_for_service(
     self: Any,
     function_name: str,
@@ -123,7 +131,5 @@ def _submit_for_service(
     response_headers: Any,  # noqa: ARG001
 ) -> bytes:
     """How other services of moto (SNS, S3, CloudWatch Logs) send a function an event."""
-    if _running is not None:
-        payload = body.encode() if isinstance(body, str) else body
-        _running.queue.submit(self.function_arn, payload, Asked())
+    submit(self.function_arn, body.encode() if isinstance(body, str) else body)
     return b""

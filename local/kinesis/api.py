@@ -1,6 +1,6 @@
 """The operations of Kinesis, each of them answered here, done or refused by name."""
 
-from local import routes
+from local import model, routes
 from local.http import Request, Response
 from local.kinesis import (
     consumers,
@@ -11,7 +11,6 @@ from local.kinesis import (
     resharding,
     subscription,
     tags,
-    validation,
 )
 from local.kinesis.call import Call, Operation
 
@@ -34,11 +33,12 @@ OPERATIONS: dict[str, Operation] = {
 
 def register() -> None:
     """Answer every operation that Kinesis has."""
-    for name in validation.operations():
+    for name in model.service("kinesis").operations:
         if name in DIRECT:
             routes.register("kinesis", name, DIRECT[name])
         else:
             routes.register("kinesis", name, _handler(name))
+    routes.register("logs", "PutSubscriptionFilter", _refuse_filter)
 
 
 def _handler(name: str) -> routes.Handler:
@@ -47,7 +47,12 @@ def _handler(name: str) -> routes.Handler:
     def handle(request: Request) -> Response:
         if operation is None:
             raise errors.unsupported(f"the operation {name}")
-        call = Call(routes.region(request), validation.checked(request, name))
+        call = Call(routes.region(request), model.service("kinesis").checked(name, request))
         return routes.answer(operation(call))
 
     return handle
+
+
+def _refuse_filter(_: Request) -> Response:
+    """moto would put the log events on a stream of its own."""
+    raise errors.unsupported("subscription filters of CloudWatch Logs as a source")

@@ -12,7 +12,6 @@ from local.settings import ACCOUNT
 
 DAY = 86_400.0
 ON_DEMAND_SHARDS = 4
-ON_DEMAND_STREAMS = 50
 SHORTEST, LONGEST = 24, 8760
 SWITCHES_PER_DAY = 2
 
@@ -161,51 +160,6 @@ def update_most_kib(call: Call) -> None:
     call.stream().most_kib = call["MaxRecordSizeInKiB"]
 
 
-def enable_monitoring(call: Call) -> dict[str, Any]:
-    stream = call.stream()
-    return _monitor(stream, set(stream.monitoring) | _metrics(call))
-
-
-def disable_monitoring(call: Call) -> dict[str, Any]:
-    stream = call.stream()
-    return _monitor(stream, set(stream.monitoring) - _metrics(call))
-
-
-def _metrics(call: Call) -> set[str]:
-    named = set(call["ShardLevelMetrics"])
-    return {*ALL_METRICS} if "ALL" in named else named
-
-
-ALL_METRICS = (
-    "IncomingBytes",
-    "IncomingRecords",
-    "OutgoingBytes",
-    "OutgoingRecords",
-    "WriteProvisionedThroughputExceeded",
-    "ReadProvisionedThroughputExceeded",
-    "IteratorAgeMilliseconds",
-)
-
-
-def _monitor(stream: Stream, desired: set[str]) -> dict[str, Any]:
-    before, stream.monitoring = stream.monitoring, sorted(desired)
-    return {
-        "StreamName": stream.name,
-        "StreamARN": stream.arn,
-        "CurrentShardLevelMetrics": before,
-        "DesiredShardLevelMetrics": stream.monitoring,
-    }
-
-
-def describe_limits(call: Call) -> dict[str, Any]:
-    return {
-        "ShardLimit": SHARD_LIMIT,
-        "OpenShardCount": provisioned(call.region),
-        "OnDemandStreamCount": sum(stream.on_demand for stream in streams.every(call.region)),
-        "OnDemandStreamCountLimit": ON_DEMAND_STREAMS,
-    }
-
-
 def provisioned(region: str) -> int:
     """The open shards of all provisioned streams."""
     found = streams.every(region)
@@ -229,7 +183,7 @@ def _described(stream: Stream) -> dict[str, Any]:
     return {
         **_summary(stream),
         "RetentionPeriodHours": stream.retention_hours,
-        "EnhancedMonitoring": [{"ShardLevelMetrics": stream.monitoring}],
+        "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
         **encryption,
     }
 
@@ -246,7 +200,4 @@ OPERATIONS: dict[str, Operation] = {
     "StopStreamEncryption": stop_encryption,
     "UpdateStreamMode": update_mode,
     "UpdateMaxRecordSize": update_most_kib,
-    "EnableEnhancedMonitoring": enable_monitoring,
-    "DisableEnhancedMonitoring": disable_monitoring,
-    "DescribeLimits": describe_limits,
 }

@@ -24,12 +24,6 @@ def limit(message: str) -> AWSError:
     return AWSError("LimitExceededException", message)
 
 
-def validation(*problems: str) -> AWSError:
-    """A parameter breaks the constraints of the service's model."""
-    count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
-    return AWSError("ValidationException", count + "; ".join(problems))
-
-
 def unsupported(what: str) -> AWSError:
     """AWS has it, the local AWS does not; refused by name, never answered wrongly."""
     return AWSError("UnsupportedOperation", f"The local AWS does not support {what} of Kinesis.")

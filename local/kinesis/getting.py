@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from local import routes
+from local import model, routes
 from local.http import Request, Response
-from local.kinesis import errors, iterators, streams, validation
+from local.kinesis import errors, iterators, streams
 from local.kinesis.call import Call, Operation
 from local.kinesis.describing import child_shard, given
 from local.kinesis.iterators import Iterator
@@ -71,10 +71,10 @@ def _decode(request: Request) -> GetRecords:
     try:
         wanted = _decoder.decode(request.body)
     except msgspec.MsgspecError as error:
-        validation.checked(request, "GetRecords")
+        model.service("kinesis").checked("GetRecords", request)
         raise AWSError("SerializationException", str(error)) from error
     if not 1 <= wanted.Limit <= MOST_RECORDS:
-        validation.checked(request, "GetRecords")
+        model.service("kinesis").checked("GetRecords", request)
     if wanted.DryRun:
         raise errors.unsupported("the DryRun parameter")
     return wanted

@@ -58,7 +58,6 @@ class ShardLog:
         "index",
         "last",
         "last_hash",
-        "opened",
         "parents",
         "shard_id",
         "start",
@@ -82,7 +81,6 @@ class ShardLog:
         self.shard_id = f"shardId-{index:012d}"
         self.first_hash, self.last_hash = hashes
         self.created = created
-        self.opened = opened
         self.parents = parents
         self.closed_at: float | None = None
         self.start = sequence.compose(Parts(created, index, 0, created))

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from local import routes
+from local import model, routes
 from local.http import Request, Response
-from local.kinesis import errors, sequence, validation
+from local.kinesis import errors, sequence
 from local.kinesis.call import find_stream
 from local.kinesis.log import HASH_KEYS, key_size
 from local.kinesis.stream import Entry, Put, Stream
@@ -98,7 +98,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], operation: str, request: Request
     try:
         return decoder.decode(request.body)
     except msgspec.MsgspecError as error:
-        _require_keys(validation.checked(request, operation))
+        _require_keys(model.service("kinesis").checked(operation, request))
         raise AWSError("SerializationException", str(error)) from error
 
 
@@ -106,10 +106,10 @@ def _require_keys(parameters: dict[str, Any]) -> None:
     """A partition key is optional in the model only for a distribution we do not have."""
     records = parameters.get("Records")
     if records is None and parameters.get("PartitionKey") is None:
-        raise errors.validation(_missing("partitionKey"))
+        raise model.invalid(_missing("partitionKey"))
     for position, record in enumerate(records or (), 1):
         if record.get("PartitionKey") is None:
-            raise errors.validation(_missing(f"records.{position}.member.partitionKey"))
+            raise model.invalid(_missing(f"records.{position}.member.partitionKey"))
 
 
 def _missing(where: str) -> str:
@@ -130,7 +130,7 @@ def _require_sizes(stream: Stream, records: list[Any]) -> int:
         total += size
         if size > most:
             where = "data" if len(records) == 1 else f"records.{position}.member.data"
-            raise errors.validation(
+            raise model.invalid(
                 f"Value at '{where}' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {most}"
             )

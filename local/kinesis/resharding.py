@@ -2,7 +2,6 @@
 
 import base64
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from local.kinesis.describing import described_shard
 from local.kinesis.errors import SHARD_LIMIT
 from local.kinesis.log import ShardLog
 from local.kinesis.shards import NotAdjacent, NotOpen
-from local.kinesis.stream import HOUR, Stream
+from local.kinesis.stream import Stream
 from local.routes import AWSError
 
 MOST_LISTED = 1000
@@ -29,22 +28,21 @@ class Token(msgspec.Struct, frozen=True):
     arn: str
     after: str
     issued: float
-    filter: dict[str, Any] | None
 
 
 def list_shards(call: Call) -> dict[str, Any]:
+    if call.get("ShardFilter"):
+        raise errors.unsupported("the parameter ShardFilter")
     token = _token(call)
     stream = streams.find(token.arn)
     limit = call.get("MaxResults", MOST_LISTED)
-    wanted = _filter(token.filter or {}, stream)
     with stream.lock:
         stream.trim()
-        found = [shard for shard in stream.topology.listed() if wanted(shard)]
-    found = [shard for shard in found if shard.shard_id > token.after]
+        found = [shard for shard in stream.topology.listed() if shard.shard_id > token.after]
     page = found[:limit]
     result: dict[str, Any] = {"Shards": [described_shard(shard) for shard in page]}
     if len(found) > limit:
-        following = Token(token.arn, page[-1].shard_id, time.time(), token.filter)
+        following = Token(token.arn, page[-1].shard_id, time.time())
         result["NextToken"] = base64.b64encode(msgspec.json.encode(following)).decode()
     return result
 
@@ -54,7 +52,7 @@ def _token(call: Call) -> Token:
     text = call.get("NextToken")
     if text is None:
         after = call.get("ExclusiveStartShardId", "")
-        return Token(call.stream().arn, after, time.time(), call.get("ShardFilter"))
+        return Token(call.stream().arn, after, time.time())
     if call.get("StreamName") is not None:
         raise errors.invalid("NextToken and StreamName cannot be provided together.")
     try:
@@ -64,34 +62,6 @@ def _token(call: Call) -> Token:
     if time.time() - token.issued > TOKEN_LIFETIME:
         raise AWSError("ExpiredNextTokenException", "NextToken has expired.")
     return token
-
-
-def _filter(chosen: dict[str, Any], stream: Stream) -> Callable[[ShardLog], bool]:
-    """The condition of a ShardFilter.
-
-    https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html
-    """
-    kind = chosen.get("Type", "FROM_TRIM_HORIZON")
-    if kind == "AFTER_SHARD_ID":
-        after = chosen.get("ShardId")
-        if after is None:
-            raise errors.invalid("ShardId must be specified for the filter AFTER_SHARD_ID.")
-        return lambda shard: shard.shard_id > after
-    if kind == "AT_LATEST":
-        return lambda shard: shard.closed_at is None
-    if kind.endswith("TRIM_HORIZON"):
-        at = max(stream.created, time.time() - stream.retention_hours * HOUR)
-    elif "Timestamp" in chosen:
-        at = chosen["Timestamp"]
-    else:
-        raise errors.invalid(f"Timestamp must be specified for the filter {kind}.")
-    if kind.startswith("FROM_"):
-        return lambda shard: _open_after(shard, at)
-    return lambda shard: shard.opened <= at and _open_after(shard, at)
-
-
-def _open_after(shard: ShardLog, at: float) -> bool:
-    return shard.closed_at is None or shard.closed_at >= at
 
 
 def split_shard(call: Call) -> None:

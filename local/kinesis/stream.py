@@ -172,9 +172,7 @@ class Stream:
         self.retention_hours = 24
         self.most_kib = 1024
         self.key: str | None = None
-        self.monitoring: list[str] = []
         self.tags: dict[str, str] = {}
-        self.policies: dict[str, str] = {}
         self.consumers: dict[str, Consumer] = {}
         self.switches: list[float] = []
         self.resizes: list[float] = []

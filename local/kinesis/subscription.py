@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from local import model
 from local.http import Request, Response
-from local.kinesis import errors, eventstream, validation
+from local.kinesis import errors, eventstream
 from local.kinesis.call import find_consumer
 from local.kinesis.describing import child_shard, given
 from local.kinesis.log import Record
@@ -46,7 +47,7 @@ class Subscription:
 
 
 def subscribe_to_shard(request: Request) -> Response:
-    parameters = validation.checked(request, "SubscribeToShard")
+    parameters = model.service("kinesis").checked("SubscribeToShard", request)
     if parameters.get("DryRun"):
         raise errors.unsupported("the DryRun parameter")
     stream, consumer = find_consumer(parameters["ConsumerARN"])

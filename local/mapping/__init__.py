@@ -1,7 +1,8 @@
-"""Event source mappings: Lambda functions that read Kinesis streams, as AWS runs them.
+"""Event source mappings: Lambda functions that read streams and queues, as AWS runs them.
 
-`lane`, `window`, `shard` and `answer` are the rules, pure; `reader`, `runner` and `destinations`
-carry them out; `service` is the API's side.
+Of Kinesis streams, `lane`, `window` and `shard` are the rules, pure, and `reader`, `runner` and
+`destinations` carry them out; of SQS queues, `batches` are the rules and `poller` carries them out.
+`answer` reads what functions return; `service` is the API's side.
 """
 
 from local.mapping.api import install

@@ -9,7 +9,7 @@ import msgspec
 from local.mapping.lane import Answer, Entry, Failed, Succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Container, Sequence
 
 NONSENSE_FAILS_THE_BATCH = True
 """With ReportBatchItemFailures, an answer of another shape acknowledges nothing. [open]"""
@@ -48,23 +48,47 @@ def read(
 
 
 def reported(answer: Any, entries: Sequence[Entry]) -> Failed | None:
-    """The failure an answer reports, None for success.
+    """The failure an answer reports, None for success: the lowest reported number counts."""
+    known = {str(entry.sequence_number): entry.sequence_number for entry in entries}
+    failed = failures(answer, known)
+    if failed is None:
+        return Failed()
+    return Failed(first=min(known[identifier] for identifier in failed)) if failed else None
 
-    The lowest reported sequence number counts; one that is not in the batch fails the whole of it.
+
+def failures(answer: Any, known: Container[str]) -> set[str] | None:
+    """The identifiers of `known` that an answer reports; None: the whole batch failed.
+
+    So it does when one of them is not in the batch.
     """
     if answer is None or answer in ("", [], {}):
-        return None
+        return set()
     if not isinstance(answer, dict):
-        return Failed() if NONSENSE_FAILS_THE_BATCH else None
-    failures = answer.get("batchItemFailures")
-    if not failures:
-        return None
-    if not isinstance(failures, list):
-        return Failed() if NONSENSE_FAILS_THE_BATCH else None
-    known = {str(entry.sequence_number): entry.sequence_number for entry in entries}
-    identifiers = [item.get("itemIdentifier") for item in failures if isinstance(item, dict)]
-    if len(identifiers) < len(failures) or not all(
+        return None if NONSENSE_FAILS_THE_BATCH else set()
+    found = answer.get("batchItemFailures")
+    if not found:
+        return set()
+    if not isinstance(found, list):
+        return None if NONSENSE_FAILS_THE_BATCH else set()
+    identifiers = [item.get("itemIdentifier") for item in found if isinstance(item, dict)]
+    if len(identifiers) < len(found) or not all(
         isinstance(identifier, str) and identifier in known for identifier in identifiers
     ):
-        return Failed()
-    return Failed(first=min(known[str(identifier)] for identifier in identifiers))
+        return None
+    return {str(identifier) for identifier in identifiers}
+
+
+def of_messages(
+    payload: bytes, error: str | None, ids: Collection[str], *, report: bool
+) -> Collection[str]:
+    """Which messages of a queue's batch failed; without ReportBatchItemFailures all or none."""
+    if error:
+        return ids
+    if not report:
+        return ()
+    try:
+        answer = msgspec.json.decode(payload) if payload else None
+    except msgspec.DecodeError:
+        return ids
+    failed = failures(answer, ids)
+    return ids if failed is None else failed

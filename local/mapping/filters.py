@@ -1,9 +1,9 @@
 """Event filtering: which records a mapping's patterns let through.
 
 The rules are those of
-https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html and
-https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html. A pattern is matched
-against `{"partitionKey": …, "data": <the decoded JSON>, …}`.
+https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html, with-sqs-filtering.html
+and invocation-eventfiltering.html. A pattern is matched against a stream's
+`{"partitionKey": …, "data": <the decoded JSON>, …}`, or a queue's record with its body decoded.
 """
 
 from __future__ import annotations
@@ -53,9 +53,16 @@ class Filter:
         }
         return any(test(record) for test in self._tests)
 
+    def passes_message(self, record: dict[str, Any]) -> bool:
+        """Whether a message of a queue is delivered, given as it stands in the event."""
+        if not self._tests:
+            return True
+        matched = record | {"body": decoded(record["body"].encode())}
+        return any(test(matched) for test in self._tests)
+
 
 def decoded(data: bytes) -> Any:
-    """The record's JSON, else its text; MISSING if it is neither: no `data` rule matches that."""
+    """The JSON of data or body, else its text; MISSING if it is neither: no rule matches that."""
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError:

@@ -48,13 +48,24 @@ class Meter:
             self.events["FailedInvokeEventCount"] += len(invoke.entries)
         elif isinstance(answer, Succeeded) and invoke.entries:
             self.age = max(self.age or 0.0, time.time() - invoke.entries[-1].arrival)
-        if time.time() - self.published >= FLUSH_SECONDS:
-            self.flush()
+        self.tick()
         return OK if isinstance(answer, Succeeded) else PROBLEM
 
     def dropped(self, records: int) -> None:
         """Count records that were given up and have no destination to go to."""
         self.events["DroppedEventCount"] += records
+
+    def processed(self, messages: int, deleted: int) -> str:
+        """Count an answered invocation of a queue's messages; LastProcessingResult."""
+        self.events["InvokedEventCount"] += messages
+        self.events["FailedInvokeEventCount"] += messages - deleted
+        self.events["DeletedEventCount"] += deleted
+        self.tick()
+        return OK if messages == deleted else PROBLEM
+
+    def tick(self) -> None:
+        if time.time() - self.published >= FLUSH_SECONDS:
+            self.flush()
 
     def flush(self) -> None:
         """Publish what was counted since the last time."""

@@ -5,8 +5,9 @@ Ranges: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMappi
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from local.mapping.filters import Filter, InvalidPattern
 from local.mapping.lane import BATCH_BYTES, Limits
@@ -41,7 +42,7 @@ class Range:
         )
 
 
-RANGES = {
+STREAM_RANGES = {
     "BatchSize": Range(1, 10_000, 100),
     "MaximumBatchingWindowInSeconds": Range(0, 300, 0),
     "ParallelizationFactor": Range(1, 10, 1),
@@ -56,18 +57,69 @@ PATTERNS = 5
 """How many filter patterns a mapping may have; a quota that AWS raises to 10 on request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """A mapping's parameters, checked."""
+COMMON = {
+    "BatchSize",
+    "Enabled",
+    "EventSourceArn",
+    "FilterCriteria",
+    "FunctionName",
+    "FunctionResponseTypes",
+    "MaximumBatchingWindowInSeconds",
+    "MetricsConfig",
+    "Tags",
+    "UUID",
+}
+"""What a mapping of any source takes."""
+OF_STREAMS = {
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+}
 
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The parameters that mappings of streams and of queues share, checked."""
+
+    ranges: ClassVar[Mapping[str, Range]]
     numbers: dict[str, int]
-    bisect: bool = False
     report: bool = False
     patterns: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+    def changed(self, request: dict[str, Any], **own: Any) -> Self:
+        """These parameters with what an UpdateEventSourceMapping request changes; and `own`."""
+        return replace(
+            self,
+            numbers=self.numbers | numbers(request, self.ranges),
+            report=reports(request, default=self.report),
+            patterns=patterns(request, default=self.patterns),
+            metrics=metrics(request, default=self.metrics),
+            **own,
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """The parameters as the API shows them, with every default spelled out."""
+        shown: dict[str, Any] = {
+            "FunctionResponseTypes": ["ReportBatchItemFailures"] if self.report else [],
+        }
+        if self.patterns:
+            shown["FilterCriteria"] = {"Filters": [{"Pattern": it} for it in self.patterns]}
+        if self.metrics:
+            shown["MetricsConfig"] = {"Metrics": list(self.metrics)}
+        return shown | self.numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters(Common):
+    """The parameters of a stream's mapping."""
+
+    ranges = STREAM_RANGES
+    bisect: bool = False
     destination: str | None = None
     starting_position: str = "TRIM_HORIZON"
     starting_timestamp: float | None = None
-    metrics: tuple[str, ...] = ()
 
     def limits(self, retention: float) -> Limits:
         """What a lane obeys; `retention` (s) of the stream ends whatever nothing else does."""
@@ -93,16 +145,24 @@ class Parameters:
         return self.numbers["TumblingWindowInSeconds"]
 
     def updated(self, request: dict[str, Any]) -> Parameters:
-        """These parameters with what an UpdateEventSourceMapping request changes."""
-        return replace(
-            self,
-            numbers=self.numbers | numbers(request),
+        """These parameters with what a request changes. Raises InvalidParameter."""
+        refuse_others(request, COMMON | STREAM_RANGES.keys() | OF_STREAMS)
+        return self.changed(
+            request,
             bisect=boolean(request, "BisectBatchOnFunctionError", default=self.bisect),
-            report=reports(request, default=self.report),
-            patterns=patterns(request, default=self.patterns),
             destination=destination(request, default=self.destination),
-            metrics=metrics(request, default=self.metrics),
         )
+
+    def shown(self) -> dict[str, Any]:
+        failed = {"Destination": self.destination} if self.destination else {}
+        shown = {
+            "StartingPosition": self.starting_position,
+            "BisectBatchOnFunctionError": self.bisect,
+            "DestinationConfig": {"OnFailure": failed},
+        }
+        if self.starting_timestamp is not None:
+            shown["StartingPositionTimestamp"] = self.starting_timestamp
+        return Common.shown(self) | shown
 
 
 def create(request: dict[str, Any]) -> Parameters:
@@ -124,18 +184,31 @@ def create(request: dict[str, Any]) -> Parameters:
             "StartingPositionTimestamp must be given with StartingPosition AT_TIMESTAMP, and only"
             " with it."
         )
-    defaults = Parameters(
-        numbers={name: bounds.default for name, bounds in RANGES.items()},
+    initial = Parameters(
+        numbers=defaults(STREAM_RANGES),
         starting_position=position,
         starting_timestamp=None if timestamp is None else float(timestamp),
     )
-    return defaults.updated(request)
+    return initial.updated(request)
 
 
-def numbers(request: dict[str, Any]) -> dict[str, int]:
+def defaults(ranges: Mapping[str, Range]) -> dict[str, int]:
+    return {name: bounds.default for name, bounds in ranges.items()}
+
+
+def refuse_others(request: dict[str, Any], taken: Collection[str]) -> None:
+    """Refuse, by name, what a mapping of this source does not take; empty values say nothing."""
+    for name in sorted(request.keys() - taken):
+        if request[name] not in (None, "", {}, []):
+            raise InvalidParameter(
+                f"Unsupported {name} parameter for given event source mapping type."
+            )
+
+
+def numbers(request: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, int]:
     return {
         name: bounds.check(name, request[name])
-        for name, bounds in RANGES.items()
+        for name, bounds in ranges.items()
         if request.get(name) is not None
     }
 

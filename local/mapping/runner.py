@@ -10,9 +10,9 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local import functions
 from local.mapping import answer, event, failure
@@ -45,7 +45,11 @@ invocation and reaches the on-failure destination when the retries are used up. 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a runner works on: a stream, a function, and how."""
+    """What a runner works on: a stream, a function, and how; and where it is.
+
+    `positions` maps shard ids to the sequence number that reading resumes after (None: from the
+    start of the shard); `finished` are shards that need not be read again.
+    """
 
     uuid: str
     stream: Stream
@@ -53,6 +57,38 @@ class Job:
     function_arn: str
     role: str
     parameters: Parameters
+    positions: dict[str, int | None]
+    finished: set[str]
+
+    @property
+    def source_arn(self) -> str:
+        return self.consumer_arn or self.stream.arn
+
+    @property
+    def region(self) -> str:
+        return self.stream.region
+
+    def updated(self, request: dict[str, Any]) -> Job:
+        """This with what a request changes of its parameters. Raises InvalidParameter."""
+        return replace(self, parameters=self.parameters.updated(request))
+
+    def conflict(self) -> str:
+        """How AWS refuses a second mapping of the same stream and function."""
+        return (
+            f'The event source arn (" {self.source_arn} ") and function (" {self.function_arn} ") '
+            "provided mapping already exists. Please update or delete the existing mapping with "
+            f"UUID {self.uuid}"
+        )
+
+    def shown(self, result: str) -> dict[str, Any]:
+        """What the API shows of it and its last result."""
+        reason = {"StateTransitionReason": "User action", "LastProcessingResult": result}
+        return reason | self.parameters.shown()
+
+    def runner(self, outbox: Outbox, result: str) -> Runner:
+        """A runner that goes on from the positions reached."""
+        outbox.destination = self.parameters.destination
+        return Runner(self, outbox, result)
 
 
 @dataclass(slots=True)
@@ -68,17 +104,13 @@ class Outcome:
 
 @dataclass(eq=False)
 class Runner:
-    """Works a stream off for one mapping, from `positions` on, until stopped.
+    """Works a stream off for one mapping, from its positions on, until stopped.
 
-    `positions` maps shard ids to the sequence number that reading resumes after (None: from the
-    start of the shard); `finished` are shards that need not be read again. Both are live: what
-    they say when the runner has stopped is where another one continues.
+    The job's positions are live: where they are when the runner has stopped, another continues.
     """
 
     job: Job
     outbox: Outbox
-    positions: dict[str, int | None]
-    finished: set[str]
     result: str = "No records processed"
     _readers: dict[str, Reader] = field(default_factory=dict)
     _outcomes: SimpleQueue[Outcome] = field(default_factory=SimpleQueue)
@@ -186,7 +218,7 @@ class Runner:
         """Start reading every shard whose parents are done."""
         shards = {shard.shard_id: shard for shard in self.job.stream.shards()}
         parents = {name: shard.parents for name, shard in shards.items()}
-        for name in ready(parents, self.finished) - self.finished - self._readers.keys():
+        for name in ready(parents, self.job.finished) - self.job.finished - self._readers.keys():
             parameters = self.job.parameters
             machine = Shard(
                 parameters.limits(self.job.stream.retention_hours * 3600),
@@ -199,7 +231,7 @@ class Runner:
                 machine=machine,
                 source=Source(arn, self.job.stream.region, self.job.role),
                 filter=self._filter,
-                position=self.positions.get(name),
+                position=self.job.positions.get(name),
                 fan_out=self.job.consumer_arn is not None,
                 counts=self._meter.counts,
             )
@@ -208,11 +240,11 @@ class Runner:
         """Keep the positions, and let go of shards that are done."""
         for name, reader in list(self._readers.items()):
             position = reader.machine.checkpoint.position
-            if position is not None and position != self.positions.get(name):
-                self.positions[name] = position
+            if position is not None and position != self.job.positions.get(name):
+                self.job.positions[name] = position
                 reader.trim(position)
             if reader.machine.finished:
-                self.finished.add(name)
+                self.job.finished.add(name)
                 del self._readers[name]
 
     def _act(self, reader: Reader, lane: int, action: Invoke | GiveUp) -> None:

@@ -6,20 +6,25 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from moto.awslambda.models import lambda_backends
 
-from local import settings
+from local import queues, settings
 from local.kinesis import streams
 from local.kinesis.stream import Stream
-from local.mapping import parameters
+from local.mapping import parameters, queued
 from local.mapping.destinations import Outbox
 from local.mapping.parameters import InvalidParameter, Parameters
+from local.mapping.poller import Poller, QueueJob
 from local.mapping.runner import Job, Runner
 from local.routes import AWSError
 
-USER_ACTION = "User action"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Made = TypeVar("Made")
+
 SETTLED = ("Enabled", "Disabled")
 PATIENCE_SECONDS = 3.0
 """How long the end of the local AWS waits for functions that are at work."""
@@ -29,31 +34,26 @@ PATIENCE_SECONDS = 3.0
 class Mapping:
     """One event source mapping: what was asked for, and where it is."""
 
-    job: Job
+    job: Job | QueueJob
     enabled: bool
-    positions: dict[str, int | None]
-    finished: set[str]
     tags: dict[str, str] = field(default_factory=dict)
     state: str = "Creating"
     modified: float = field(default_factory=time.time)
     result: str = "No records processed"
-    runner: Runner | None = None
+    runner: Runner | Poller | None = None
     outbox: Outbox = field(default_factory=Outbox)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self) -> None:
         """Run, or rest, as it is enabled or not."""
         with self.lock:
-            self.outbox.destination = self.job.parameters.destination
             if self.enabled:
-                self.runner = Runner(
-                    self.job, self.outbox, self.positions, self.finished, self.result
-                )
+                self.runner = self.job.runner(self.outbox, self.result)
                 self.runner.start()
             self.state = "Enabled" if self.enabled else "Disabled"
 
     def stop(self, patience: float | None = None) -> None:
-        """Rest; the positions stay. See `Runner.stop`."""
+        """Rest; where it is stays. See `Runner.stop`, `Poller.stop`."""
         with self.lock:
             if self.runner:
                 self.runner.stop(patience)
@@ -65,38 +65,18 @@ class Mapping:
         self.stop(patience)
         self.outbox.close()
 
-    def describe(self, job: Job | None = None) -> dict[str, Any]:
-        """The mapping as the API shows it, with every default spelled out.
-
-        `job` is what it is being updated to.
-        """
+    def describe(self, job: Job | QueueJob | None = None) -> dict[str, Any]:
+        """The mapping as the API shows it; `job` is what it is being updated to."""
         job = job or self.job
-        asked = job.parameters
-        shown: dict[str, Any] = {
+        return {
             "UUID": job.uuid,
-            "EventSourceMappingArn": f"arn:aws:lambda:{job.stream.region}:{settings.ACCOUNT}"
+            "EventSourceMappingArn": f"arn:aws:lambda:{job.region}:{settings.ACCOUNT}"
             f":event-source-mapping:{job.uuid}",
-            "EventSourceArn": job.consumer_arn or job.stream.arn,
+            "EventSourceArn": job.source_arn,
             "FunctionArn": job.function_arn,
-            "StartingPosition": asked.starting_position,
-            "BisectBatchOnFunctionError": asked.bisect,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"] if asked.report else [],
-            "DestinationConfig": {
-                "OnFailure": {"Destination": asked.destination} if asked.destination else {}
-            },
             "State": self.state,
-            "StateTransitionReason": USER_ACTION,
             "LastModified": self.modified,
-            "LastProcessingResult": self.runner.result if self.runner else self.result,
-        }
-        if asked.starting_timestamp is not None:
-            shown["StartingPositionTimestamp"] = asked.starting_timestamp
-        if asked.patterns:
-            filters = [{"Pattern": pattern} for pattern in asked.patterns]
-            shown["FilterCriteria"] = {"Filters": filters}
-        if asked.metrics:
-            shown["MetricsConfig"] = {"Metrics": list(asked.metrics)}
-        return shown | asked.numbers
+        } | job.shown(self.runner.result if self.runner else self.result)
 
 
 _mappings: dict[str, Mapping] = {}
@@ -105,31 +85,61 @@ _lock = threading.Lock()
 
 def create(request: dict[str, Any], region: str) -> dict[str, Any]:
     """CreateEventSourceMapping. Raises AWSError."""
-    asked = checked(lambda: parameters.create(request))
-    function_arn, role = function(request.get("FunctionName") or "", region)
-    stream, consumer_arn = source(request.get("EventSourceArn") or "")
-    positions, finished = start(stream, asked)
-    job = Job(str(uuid.uuid4()), stream, consumer_arn, function_arn, role, asked)
-    mapping = Mapping(
-        job, request.get("Enabled", True), positions, finished, dict(request.get("Tags") or {})
-    )
+    of_queue = ":sqs:" in (request.get("EventSourceArn") or "")
+    job = checked(lambda: (queue_job if of_queue else stream_job)(request, region))
+    mapping = Mapping(job, request.get("Enabled", True), dict(request.get("Tags") or {}))
     with _lock:
-        for other in _mappings.values():
-            if (other.job.function_arn, other.job.stream) == (function_arn, stream) and (
-                other.job.consumer_arn == consumer_arn
-            ):
-                raise AWSError(
-                    "ResourceConflictException",
-                    'The event source arn (" '
-                    f'{consumer_arn or stream.arn} ") and function (" {function_arn} ") '
-                    "provided mapping already exists. Please update or delete the existing "
-                    f"mapping with UUID {other.job.uuid}",
-                    409,
-                )
+        for other in (mapping.job for mapping in _mappings.values()):
+            if (other.function_arn, other.source_arn) == (job.function_arn, job.source_arn):
+                raise AWSError("ResourceConflictException", other.conflict(), 409)
         _mappings[job.uuid] = mapping
     shown = mapping.describe()
     threading.Thread(target=mapping.start, daemon=True).start()
     return shown
+
+
+def stream_job(request: dict[str, Any], region: str) -> Job:
+    """What a mapping of a stream is to do. Raises InvalidParameter, AWSError."""
+    asked = parameters.create(request)
+    function_arn, found = function(request.get("FunctionName") or "", region)
+    stream, consumer_arn = source(request.get("EventSourceArn") or "")
+    return Job(
+        str(uuid.uuid4()),
+        stream,
+        consumer_arn,
+        function_arn,
+        found.role,
+        asked,
+        *start(stream, asked),
+    )
+
+
+def queue_job(request: dict[str, Any], region: str) -> QueueJob:
+    """What a mapping of a queue is to do. Raises InvalidParameter, AWSError."""
+    asked = queued.create(request)
+    function_arn, found = function(request.get("FunctionName") or "", region)
+    arn = request["EventSourceArn"]
+    visible(arn, found)
+    return QueueJob(str(uuid.uuid4()), arn, function_arn, found.role, asked)
+
+
+def visible(arn: str, found: Any) -> None:
+    """Check that the queue exists and hides a message for as long as the function may run."""
+    queue = queues.find(arn) if arn.count(":") == 5 else None
+    if queue is None:
+        raise InvalidParameter(
+            "Error occurred while ReceiveMessage. SQS Error Code: "
+            "AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does "
+            "not exist."
+        )
+    if queue.fifo_queue:
+        raise InvalidParameter("The local AWS has no event source mappings for FIFO queues")
+    seconds, timeout = queue.attributes["VisibilityTimeout"], int(found.timeout)
+    if seconds < timeout:
+        raise InvalidParameter(
+            f"Queue visibility timeout: {seconds} seconds is less than Function timeout: "
+            f"{timeout} seconds"
+        )
 
 
 def find(identifier: str) -> Mapping:
@@ -164,10 +174,12 @@ def update(identifier: str, request: dict[str, Any], region: str) -> dict[str, A
                 f"Cannot update the event source mapping: it is in state {mapping.state}.",
             )
         old = mapping.job
-        asked = checked(lambda: old.parameters.updated(request))
-        name = request.get("FunctionName")
-        function_arn, role = function(name, region) if name else (old.function_arn, old.role)
-        job = replace(old, function_arn=function_arn, role=role, parameters=asked)
+        job = checked(lambda: old.updated(request))
+        if name := request.get("FunctionName"):
+            function_arn, found = function(name, region)
+            if isinstance(job, QueueJob):
+                checked(lambda: visible(job.source_arn, found))
+            job = replace(job, function_arn=function_arn, role=found.role)
         enabled = request.get("Enabled", mapping.enabled)
         mapping.state = "Updating"
         if enabled != mapping.enabled:
@@ -227,7 +239,8 @@ def source(arn: str) -> tuple[Stream, str | None]:
         kind = arn.split(":")[2] if arn.count(":") > 2 else arn
         raise AWSError(
             "InvalidParameterValueException",
-            f"The local AWS has event source mappings for Kinesis streams, not for '{kind}'.",
+            "The local AWS has event source mappings for Kinesis streams and SQS queues, not for "
+            f"'{kind}'.",
         )
     stream_arn, _, consumer = arn.partition("/consumer/")
     try:
@@ -243,8 +256,8 @@ def source(arn: str) -> tuple[Stream, str | None]:
     return stream, arn
 
 
-def function(name: str, region: str) -> tuple[str, str]:
-    """The ARN, with the qualifier asked for, and the role of a function. Raises AWSError.
+def function(name: str, region: str) -> tuple[str, Any]:
+    """The ARN, with the qualifier asked for, and moto's function. Raises AWSError.
 
     `name` is a name, a partial ARN or an ARN, any of them with a version or an alias: an alias is
     followed at each invocation.
@@ -255,13 +268,12 @@ def function(name: str, region: str) -> tuple[str, str]:
         found = backend.get_function(*qualified.split(":", 1))
     except Exception as error:
         raise AWSError("ResourceNotFoundException", f"Function not found: {name}", 404) from error
-    return f"arn:aws:lambda:{region}:{settings.ACCOUNT}:function:{qualified}", found.role
+    return f"arn:aws:lambda:{region}:{settings.ACCOUNT}:function:{qualified}", found
 
 
-def checked(make: Any) -> Parameters:
-    """The parameters, or AWS's refusal of them."""
+def checked(make: Callable[[], Made]) -> Made:
+    """What `make` makes, or AWS's refusal of it."""
     try:
-        asked: Parameters = make()
+        return make()
     except InvalidParameter as error:
         raise AWSError("InvalidParameterValueException", str(error)) from error
-    return asked

@@ -38,12 +38,17 @@ FIGURES = (
     Figure("mapping", "records_per_second", "event source mapping, records/s", 20_000, most=False),
     Figure("delivery", "engine_per_second", "delivery, records/s", 40_000, most=False),
     Figure("delivery", "conversion_ratio", "conversion / pyarrow's JSON to Parquet", 2),
+    Figure("redrive", "ratio", "redrive / reading and invoking plainly", 1.2),
     Figure("athena", "overhead_ms", "a query in SQL, more than plain DuckDB, ms", 50),
     Figure("athena", "day_share", "bytes billed for one day / that day's objects'", 1.05),
     Figure("compaction", "objects_a_day_after", "300 objects a day, after compaction", 2),
     Figure(
         "compaction", "aircraft_speedup", "query of one aircraft, x times as fast", 5, most=False
     ),
+    Figure("rescue", "alone_seconds", "failure message to archive, s", 10),
+    Figure("audit", "seconds_0", "audit of all flights, none missing, s", 20),
+    Figure("audit", "ten_ratio", "… with 10 missing, times as long", 2),
+    Figure("audit", "named_per_missing", "… records compared by name, per missing one", 2_048),
     Figure("compaction", "day_share_of_its_objects", "query of a day / bytes of its objects", 1),
 )
 

@@ -101,13 +101,15 @@ def throughput(aws: LocalAWS, role: str) -> float:
     uuid = mapping(aws, "empty", arn, BatchSize=1_000)
     done = threading.Event()
     from local.mapping import service
+    from local.mapping.runner import Job
 
-    positions = service.find(uuid).positions
+    job = service.find(uuid).job
+    assert isinstance(job, Job)
     from local.kinesis import streams
 
     last = {shard.shard_id: shard.latest() for shard in streams.find(arn).shards()}
     while not done.wait(0.005):
-        if all(positions.get(name) == number for name, number in last.items()):
+        if all(job.positions.get(name) == number for name, number in last.items()):
             done.set()
     return RECORDS / (time.monotonic() - start)
 

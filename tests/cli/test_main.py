@@ -23,6 +23,11 @@ COMMANDS: tuple[list[str], ...] = (
     ["types"],
     ["contracts"],
     ["contracts", "diff"],
+    ["failures"],
+    ["failures", "list"],
+    ["failures", "show"],
+    ["failures", "export"],
+    ["redrive"],
 )
 NOWHERE = {
     "PATH": os.environ["PATH"],

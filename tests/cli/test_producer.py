@@ -94,6 +94,7 @@ def test_every_record_is_put_once_or_reported_as_not_put(
         {TOO_LARGE: len(too_large), "ProvisionedThroughputExceededException": len(exhausted)}
     )
     assert producer.tally.first_not_put == min(too_large + exhausted, default=None)
+    assert producer.tally.first_to_repeat == min(exhausted, default=None)
     assert producer.tally.put_bytes == sum(len(one.data) for one in stream.taken)
 
 
@@ -131,6 +132,50 @@ def test_a_key_keeps_its_order_when_calls_are_refused_as_a_whole(
     for one in entries:
         wanted[one.key].append(one.number)
     assert taken == wanted
+
+
+class Shuffling(Stream):
+    """Takes a call in part, and what it takes of it in the opposite order."""
+
+    def answer(self, call: Call) -> list[str | None]:
+        assert len({one.key for one in call.entries}) == len(call.entries)
+        return super().answer(Call(call.lane, call.entries[::-1]))[::-1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    shapes=st.lists(st.tuples(keys, st.integers(1, 30)), max_size=60),
+    answers=st.lists(st.booleans(), max_size=200),
+    picks=orders,
+)
+def test_keys_that_are_kept_apart_have_their_order_whatever_kinesis_does(
+    shapes: list[tuple[str, int]], answers: list[bool], picks: list[int]
+) -> None:
+    entries = [entry(i, key, size) for i, (key, size) in enumerate(shapes, 1)]
+    producer = Producer(limits=LIMITS, retry=Retry(attempts=201, base=1.0, cap=4.0), apart=True)
+    stream = Shuffling(answers)
+
+    drive(producer, entries, stream, picks)
+
+    taken: dict[str, list[int]] = defaultdict(list)
+    for one in stream.taken:
+        taken[one.key].append(one.number)
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for one in entries:
+        wanted[one.key].append(one.number)
+    assert taken == wanted
+
+
+def test_what_is_passed_over_goes_first_in_the_next_call() -> None:
+    producer = Producer(limits=LIMITS, lanes=1, apart=True)
+    for number, key in enumerate("aabcad", 1):
+        producer.offer(entry(number, key), 0.0)
+    producer.close()
+    calls = []
+    while batch := producer.calls(0.0):
+        calls += batch
+        producer.settle(batch[0], [None] * len(batch[0].entries), 0.0)
+    assert numbers(calls) == [[1, 3, 4, 6], [2], [5]]
 
 
 def test_a_call_holds_as_many_records_as_the_limits_allow_and_no_more() -> None:
@@ -213,6 +258,7 @@ def test_what_is_abandoned_or_refused_is_not_put_and_nothing_is_pending() -> Non
     (call,) = producer.calls(0.0)
     producer.abandon("Interrupted")
     assert (producer.pending, producer.tally.first_not_put) == (4, 5)
+    assert producer.tally.first_to_repeat == 1
     producer.refuse(call, "AccessDenied")
     assert producer.pending == 0
     assert producer.tally.not_put == Counter(Interrupted=2, AccessDenied=4)

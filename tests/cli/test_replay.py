@@ -66,6 +66,7 @@ def test_lines_of_a_file_arrive_as_they_are_in_the_order_of_each_key(
         "put": 1204,
         "not_put": {},
         "first_not_put": None,
+        "first_to_repeat": None,
         "unknown": 0,
         "retried": {},
         "invalid": {"empty": 1, "missing_field": 1, "not_utf8": 1, "unknown_field": 1},

@@ -73,3 +73,13 @@ def test_what_stopped_a_replay_comes_after_what_it_cost(capsys: pytest.CaptureFi
         "headrace: Stopped: 2,000 put, 3 read but not put (Stopped 3), the first of them number "
         "1,234 of the source.\n"
     )
+
+
+def test_how_to_go_on_is_said_last(capsys: pytest.CaptureFixture[str]) -> None:
+    then = " Go on with: headrace replay flight"
+    with pytest.raises(Interrupted) as raised:
+        judge(summary(interrupted=True), None, then)
+    assert str(raised.value) == f"Interrupted: 2,000 put; what follows was not read.{then}"
+    with pytest.raises(ValueError, match="unread"):
+        judge(summary(), ValueError("unread"), then)
+    assert capsys.readouterr().err == f"headrace: Stopped: 2,000 put.{then}\n"

@@ -42,6 +42,7 @@ def metrics(place: Place) -> None:
     )
     put(place, "Headrace", "Rejected", "EventType", "device_telemetry", *([0] * 30), 3)
     put(place, "Headrace", "Rejected", "EventType", "unrelated", 99)
+    put(place, "Headrace", "Replayed", "EventType", "device_telemetry", 11)
     put(
         place,
         "AWS/Firehose",
@@ -75,7 +76,8 @@ def test_every_number_comes_from_its_own_metric(headrace: Headrace) -> None:
         "records_in": 1234,
         "delivered": 1200,
         "rejected": 3,
-        "outstanding": 31,
+        "replayed": 11,
+        "outstanding": 20,
     }
     assert flight["stream"] == "clitest-flight"
     hour = (now - timedelta(hours=30)).replace(second=0, microsecond=0)
@@ -96,13 +98,17 @@ def test_the_table_fits_80_columns(headrace: Headrace) -> None:
     assert done.returncode == 0
     head, telemetry, stream, flight, other = done.stdout.splitlines()
     assert head.split() == ["type", "shards", "in", "delivered", "rejected", "open", "newest"]
-    counts = ["2", "provisioned", "1,234", "1,200", "3", "31"]
+    counts = ["2", "provisioned", "1,234", "1,200", "3", "20"]
     assert telemetry.split()[:-3] == ["device_telemetry", *counts]
     assert flight.split()[:3] == ["flight", "2", "provisioned"]
     assert flight.split()[-3:] == ["1", "d", "ago"]
     assert (stream, other) == ("  clitest-device-telemetry", "  clitest-flight")
     assert max(map(len, (head, telemetry, flight))) <= 80
-    assert done.stderr.startswith("Records since 2")
+    since, replayed = done.stderr.splitlines()
+    assert since.startswith("Records since 2")
+    assert replayed == (
+        "Replayed from this lake, which does not take them again: device_telemetry 11."
+    )
 
 
 def test_a_stack_that_is_deployed_by_half_is_told_beside_the_others(

@@ -42,6 +42,9 @@ def test_the_columns_are_the_fields_in_order_and_then_the_delivery_s() -> None:
         Column("shard_id", "string", "shard that the record was read from"),
         Column("sequence_number", "string", "sequence number of the record in its shard"),
         Column("subsequence_number", "bigint", "position in an aggregated record, otherwise 0"),
+        Column(
+            "resubmission", "string", "run that put the record again after it had been rejected"
+        ),
     ]
 
 
@@ -89,6 +92,7 @@ def test_the_parquet_types_are_those_of_the_columns() -> None:
             ("shard_id", pa.string()),
             ("sequence_number", pa.string()),
             ("subsequence_number", pa.int64()),
+            ("resubmission", pa.string()),
         ]
     )
     assert arrow_schema(DeviceTelemetry).field("cpu").metadata == {

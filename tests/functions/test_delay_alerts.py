@@ -25,7 +25,7 @@ from functions.delay_alerts.alerts import alert
 from functions.delay_alerts.settings import Settings
 from functions.shared.emitter import ATTEMPTS, CONFIG, Emitter
 from functions.shared.processor import Cause
-from tests.functions.test_aggregation import aggregate
+from tests.events.test_aggregation import aggregate
 
 DEPARTURE = datetime(2013, 1, 1, 10, 59, tzinfo=UTC)
 ARRIVED = 1_760_000_000.125
@@ -266,6 +266,7 @@ def test_a_batch_puts_its_alerts_and_accounts_for_every_record(
         "Unput": 0,
         "Filtered": 2,
         "Rejected": 2,
+        "Acknowledged": 7,
         "Failed": 0,
     }
     named = ("level", "message", "reason", "shard_id", "sequence_number", "subsequence_number")
@@ -297,6 +298,7 @@ def test_while_alerts_cannot_be_put_nothing_from_the_first_on_is_acknowledged(
         "Unput": 3,
         "Filtered": 3,
         "Rejected": 2,
+        "Acknowledged": 1,
         "Failed": 1,
     }
     (failed,) = (line for line in lines if line.get("level") == "ERROR")

@@ -15,6 +15,7 @@ from events import registry
 from events.columns import glue_columns
 from events.device_telemetry.event import DeviceTelemetry
 from events.flight.event import Flight
+from events.mark import Mark, marked
 from functions.delivery_transform.settings import BUFFER_MEGABYTES
 from functions.delivery_transform.transform import (
     ANSWER_LIMIT,
@@ -24,7 +25,7 @@ from functions.delivery_transform.transform import (
 )
 from tests.events.kinds import Everything
 from tests.events.samples import samples
-from tests.functions.firehose import SHARD, request, sequence
+from tests.functions.firehose import ARRIVAL, SHARD, request, sequence
 
 NOW = datetime(2026, 1, 1, 0, 0, 9, 876543, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ def _rows(answers: list[dict[str, Any]]) -> list[Any]:
 
 
 def test_a_right_record_becomes_a_row_in_utc_with_the_delivery_columns_and_its_partition() -> None:
-    answers, rejections = Transform(Flight)(request(RIGHT), NOW)
+    answers, rejections, _ = Transform(Flight)(request(RIGHT), NOW)
     assert rejections == []
     assert _rows(answers) == [
         ROW
@@ -76,16 +77,17 @@ def test_a_right_record_becomes_a_row_in_utc_with_the_delivery_columns_and_its_p
 
 @pytest.mark.parametrize("sample", samples("valid"), ids=str)
 def test_a_row_has_exactly_the_columns_of_the_table_in_their_order(sample: Any) -> None:
-    answers, rejections = Transform(sample.kind)(request(sample.data), NOW)
+    answers, rejections, _ = Transform(sample.kind)(request(sample.data), NOW)
     assert rejections == []
     (row,) = _rows(answers)
-    assert list(row) == [column.name for column in glue_columns(sample.kind)]
+    columns = [column.name for column in glue_columns(sample.kind)]
+    assert [*row, "resubmission"] == columns  # which is left out: only resubmitted records have it
 
 
 def test_a_wrong_record_never_blocks_a_right_one() -> None:
     payloads = [b"not json", RIGHT, b"", RIGHT, b'{"event_id": "private"}']
     records = request(*payloads)
-    answers, rejections = Transform(Flight)(records, NOW)
+    answers, rejections, _ = Transform(Flight)(records, NOW)
     assert [(answer["recordId"], answer["result"]) for answer in answers] == [
         (records[0]["recordId"], "ProcessingFailed"),
         (records[1]["recordId"], "Ok"),
@@ -121,7 +123,7 @@ def test_every_sample_of_a_type_in_one_request_ends_as_its_folder_says() -> None
     for name, kind in registry.types().items():
         both = [*samples("valid"), *samples("rejected")]
         own = [sample for sample in both if sample.type_name == name]
-        answers, rejections = Transform(kind)(request(*(sample.data for sample in own)), NOW)
+        answers, rejections, _ = Transform(kind)(request(*(sample.data for sample in own)), NOW)
         expected = ["Ok" if sample.expected == "valid" else "ProcessingFailed" for sample in own]
         assert [answer["result"] for answer in answers] == expected
         assert [rejection.reason for rejection in rejections] == [
@@ -138,7 +140,7 @@ def test_a_subsequence_number_is_a_number_however_it_is_sent(
 ) -> None:
     records = request(RIGHT)
     records[0]["kinesisRecordMetadata"]["subsequenceNumber"] = sent
-    answers, _ = Transform(Flight)(records, NOW)
+    answers, _, _ = Transform(Flight)(records, NOW)
     assert _rows(answers)[0]["subsequence_number"] == delivered
 
 
@@ -147,7 +149,7 @@ def test_a_record_put_on_the_delivery_stream_itself_has_no_shard_and_is_delivere
     metadata: dict[str, None],
 ) -> None:
     records = [record | metadata for record in request(RIGHT, b"wrong", direct=True)]
-    answers, rejections = Transform(Flight)(records, NOW)
+    answers, rejections, _ = Transform(Flight)(records, NOW)
     assert _rows(answers[:1]) == [
         ROW
         | {
@@ -165,14 +167,74 @@ def test_a_record_put_on_the_delivery_stream_itself_has_no_shard_and_is_delivere
 def test_an_event_from_the_future_is_judged_by_its_own_arrival_not_by_the_clock() -> None:
     day_after = json.dumps(SENT | {"scheduled_departure": "2026-01-02T00:00:00Z"}).encode()
     later = json.dumps(SENT | {"scheduled_departure": "2026-01-02T00:00:01Z"}).encode()
-    answers, rejections = Transform(Flight)(request(day_after, later), NOW + timedelta(days=30))
+    answers, rejections, _ = Transform(Flight)(request(day_after, later), NOW + timedelta(days=30))
     assert [answer["result"] for answer in answers] == ["Ok", "ProcessingFailed"]
     assert [rejection.reason for rejection in rejections] == ["in_the_future"]
 
 
+FIRST = Mark(
+    kind="resubmitted",
+    lake="lake",
+    run="r7",
+    shard_id="shardId-000000000001",
+    sequence_number=sequence(40),
+    subsequence_number=3,
+    arrived_at=ARRIVAL - 86_400_000,
+)
+PLACE = {
+    "shard_id": "shardId-000000000001",
+    "sequence_number": sequence(40),
+    "subsequence_number": 3,
+}
+
+
+def test_a_resubmitted_record_keeps_the_place_it_had_on_the_stream_and_names_the_run() -> None:
+    records = request(marked(FIRST, RIGHT), RIGHT, direct=True)
+    answers, rejections, replayed = Transform(Flight, lake="lake")(records, NOW)
+    ingested = {"ingested_at": "2026-01-01T00:00:09.876Z"}
+    assert _rows(answers) == [
+        ROW | ingested | PLACE | {"resubmission": "r7"},
+        ROW | ingested | dict.fromkeys(PLACE),
+    ]
+    assert (rejections, replayed) == ([], 0)
+
+
+def test_a_resubmitted_record_is_judged_by_its_first_arrival_and_rejected_with_its_place() -> None:
+    day_after = json.dumps(SENT | {"scheduled_departure": "2026-01-01T12:00:00Z"}).encode()
+    records = request(marked(FIRST, day_after), day_after, direct=True)
+    answers, rejections, _ = Transform(Flight, lake="lake")(records, NOW)
+    assert [answer["result"] for answer in answers] == ["ProcessingFailed", "Ok"]
+    assert answers[0]["data"] == records[0]["data"]
+    assert [(one.reason, one.sequence_number) for one in rejections] == [
+        ("in_the_future", sequence(40))
+    ]
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_an_event_replayed_from_this_lake_is_dropped_and_counted(direct: bool) -> None:
+    here, there = (Mark(kind="replayed", lake=lake, run="r1") for lake in ("lake", "other"))
+    records = request(marked(here, RIGHT), marked(there, RIGHT), RIGHT, direct=direct)
+    answers, rejections, replayed = Transform(Flight, lake="lake")(records, NOW)
+    assert [answer["result"] for answer in answers] == ["Dropped", "Ok", "Ok"]
+    assert (rejections, replayed) == ([], 1)
+    first, second = (row | dict.fromkeys(PLACE) for row in _rows(answers[1:]))
+    assert first == second == ROW | {"ingested_at": first["ingested_at"]} | dict.fromkeys(PLACE)
+
+
+@pytest.mark.parametrize("mark", [FIRST, msgspec.structs.replace(FIRST, lake="other")])
+def test_a_place_is_believed_only_of_what_was_put_on_the_delivery_stream_of_this_lake(
+    mark: Mark,
+) -> None:
+    records = request(marked(mark, RIGHT), direct=mark.lake == "other")
+    answers, _, _ = Transform(Flight, lake="lake")(records, NOW)
+    [row] = _rows(answers)
+    assert "resubmission" not in row
+    assert row["sequence_number"] == (None if mark.lake == "other" else sequence(0))
+
+
 def test_ingested_at_is_in_utc_to_the_millisecond_wherever_the_clock_is() -> None:
     now = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    answers, _ = Transform(Flight)(request(RIGHT), now)
+    answers, _, _ = Transform(Flight)(request(RIGHT), now)
     assert _rows(answers)[0]["ingested_at"] == "2026-01-01T00:00:09.876Z"
 
 
@@ -181,8 +243,8 @@ def test_a_large_record_leaves_nothing_behind_in_the_small_ones_after_it() -> No
     large = {"id": "1", "time": "2025-01-01T00:00:00Z", "tags": ["x" * 1000] * 1000}
     small = {"id": "2", "time": "2025-01-01T00:00:00Z"}
     payloads = [json.dumps(value).encode() for value in (large, small)]
-    together, _ = transform(request(*payloads), NOW)
-    alone, _ = Transform(Everything)(request(*payloads)[1:], NOW)
+    together, _, _ = transform(request(*payloads), NOW)
+    alone, _, _ = Transform(Everything)(request(*payloads)[1:], NOW)
     assert together[1:] == alone
     assert _rows(together)[0]["tags"] == large["tags"]
 
@@ -190,7 +252,7 @@ def test_a_large_record_leaves_nothing_behind_in_the_small_ones_after_it() -> No
 @given(st.lists(st.binary() | st.just(RIGHT), max_size=8))
 def test_whatever_is_sent_each_record_has_its_one_answer_in_order(payloads: list[bytes]) -> None:
     records = request(*payloads)
-    answers, rejections = Transform(Flight)(records, NOW)
+    answers, rejections, _ = Transform(Flight)(records, NOW)
     assert [answer["recordId"] for answer in answers] == [record["recordId"] for record in records]
     failed = [answer for answer in answers if answer["result"] == "ProcessingFailed"]
     assert len(failed) == len(rejections)
@@ -215,7 +277,7 @@ def test_with_its_buffering_hint_the_largest_answer_is_within_the_limit(name: st
     smallest = min((sample.data for sample in own), key=len)
     hint = int(BUFFER_MEGABYTES * 2**20)
     transform = Transform(registry.get(name), answer_limit=2**62)
-    answers, rejections = transform(request(*[smallest] * (hint // len(smallest))), NOW)
+    answers, rejections, _ = transform(request(*[smallest] * (hint // len(smallest))), NOW)
     assert rejections == []
     assert _size(answers) + 4 * 2**20 // 3 + 1000 < ANSWER_LIMIT
 
@@ -223,9 +285,9 @@ def test_with_its_buffering_hint_the_largest_answer_is_within_the_limit(name: st
 def test_an_answer_over_the_limit_gives_back_as_few_records_as_must_be_and_loses_none() -> None:
     payloads = [RIGHT, b"wrong", *[RIGHT] * 50]
     records = request(*payloads)
-    whole, _ = Transform(Flight)(records, NOW)
+    whole, _, _ = Transform(Flight)(records, NOW)
     for limit in (_size(whole), _size(whole) - 1, 35_000):
-        answers, rejections = Transform(Flight, answer_limit=limit)(records, NOW)
+        answers, rejections, _ = Transform(Flight, answer_limit=limit)(records, NOW)
         assert limit - 1000 < _size(answers) <= limit
         assert [answer["recordId"] for answer in answers] == [one["recordId"] for one in records]
         given_back = [one for one in rejections if one.reason == TOO_LARGE]
@@ -247,7 +309,7 @@ def test_an_answer_of_nothing_but_originals_is_smaller_than_its_request(
     payloads: list[bytes], direct: bool
 ) -> None:
     records = request(*payloads, direct=direct)
-    answers, _ = Transform(Flight, answer_limit=0)(records, NOW)
+    answers, _, _ = Transform(Flight, answer_limit=0)(records, NOW)
     assert {answer["result"] for answer in answers} == {"ProcessingFailed"}
     assert _size(answers) <= _size(records)
 
@@ -261,9 +323,9 @@ def test_a_million_bytes_in_one_right_record_are_delivered() -> None:
     value = msgspec.json.decode(sample.data) | {"padding": "x" * (2**20 - 400)}
     record = json.dumps(value).encode()
     assert 2**20 - 200 < len(record) <= 2**20
-    (answer,), rejections = Transform(DeviceTelemetry)(request(record), NOW)
+    (answer,), rejections, _ = Transform(DeviceTelemetry)(request(record), NOW)
     assert (answer["result"], rejections) == ("Ok", [])
     # A wrong one of that size comes back whole.
-    (answer,), (rejection,) = Transform(Flight)(request(record), NOW)
+    (answer,), (rejection,), _ = Transform(Flight)(request(record), NOW)
     assert answer["data"] == b64encode(record).decode()
     assert rejection.reason == "unknown_field"

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from events.mark import Mark, marked
 from functions.delivery_transform import handler as wiring
 from functions.delivery_transform.settings import Settings
 from tests.events.samples import samples
@@ -81,12 +82,14 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     wiring._quarantine.cache_clear()
 
 
-def _output(monkeypatch: pytest.MonkeyPatch, *payloads: bytes) -> list[dict[str, Any]]:
+def _output(
+    monkeypatch: pytest.MonkeyPatch, *payloads: bytes, direct: bool = False
+) -> list[dict[str, Any]]:
     """What a request of these payloads writes to standard output, line by line."""
     stream = io.StringIO()
     monkeypatch.setattr(wiring.logger.registered_handler, "stream", stream)
     with contextlib.redirect_stdout(stream):
-        wiring.handler({"records": request(*payloads)}, CONTEXT)
+        wiring.handler({"records": request(*payloads, direct=direct)}, CONTEXT)
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -168,6 +171,20 @@ def test_a_request_without_a_wrong_record_counts_zero_rejected_and_logs_nothing(
     ]
 
 
+def test_what_was_replayed_from_this_lake_is_neither_accepted_nor_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replayed = marked(Mark(kind="replayed", lake="lake", run="r"), RIGHT)
+    assert _metrics(_output(monkeypatch, RIGHT, replayed, SECRET)) == [
+        (
+            "Headrace",
+            {"EventType": "flight"},
+            {"Received": 3, "Accepted": 1, "Rejected": 1, "Replayed": 1},
+        ),
+        ("Headrace", {"EventType": "flight", "Reason": "wrong_type"}, {"Rejected": 1}),
+    ]
+
+
 def test_a_sampled_invocation_sends_one_subsegment_without_payload(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -240,6 +257,19 @@ def test_what_is_rejected_is_kept_with_its_reason_and_its_place(bucket: Bucket) 
     ]
     (moment,) = moments
     assert before <= moment <= time.time() * 1000 + 1
+
+
+def test_what_is_rejected_again_is_kept_as_it_was_the_first_time(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _output(monkeypatch, SECRET)
+    [first] = bucket.lines()
+    bucket.objects.clear()
+    place = {name: first[name] for name in ("shard_id", "sequence_number", "subsequence_number")}
+    mark = Mark(kind="resubmitted", lake="lake", run="r", arrived_at=first["arrived_at"], **place)
+    _output(monkeypatch, marked(mark, SECRET), direct=True)
+    [again] = bucket.lines()
+    assert again | {"rejected_at": 0} == first | {"rejected_at": 0}
 
 
 def test_a_batch_without_a_wrong_record_asks_nothing_of_s3(bucket: Bucket) -> None:

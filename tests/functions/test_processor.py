@@ -14,10 +14,11 @@ from msgspec import Meta
 
 from events.contract import Contract, Event, OnDemand
 from events.decoding import Decoder
+from events.mark import Mark, marked
 from functions.shared.emitter import ATTEMPTS, MOST_RECORDS, Emitter, NotPut, chunks
 from functions.shared.ledger import described
 from functions.shared.processor import Cause, Output, Wrong, emit, process
-from tests.functions.test_aggregation import aggregate
+from tests.events.test_aggregation import aggregate
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -106,6 +107,16 @@ def test_aggregated_records_are_named_by_sequence_and_subsequence() -> None:
         cause(1, 1),
         {"batchItemFailures": [{"itemIdentifier": "1"}]},
     )
+
+
+def test_a_replayed_event_is_an_event_within_an_aggregate_too() -> None:
+    mark = Mark(kind="replayed", lake="lake", run="r")
+    one, two = (marked(mark, data) for data in encoded(reading("a", 1), reading("b", 2)))
+    batch = process(kinesis(one, aggregate([("k", two)])), DECODER, double)
+    assert batch.outputs == [
+        Output(cause(1), reading("a", 2)),
+        Output(cause(2), reading("b", 4)),
+    ]
 
 
 def test_an_output_that_cannot_be_put_fails_the_batch_from_its_cause_on() -> None:

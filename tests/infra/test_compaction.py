@@ -94,7 +94,11 @@ def test_compacted_rows_have_one_column_more_than_delivered_ones(assembly: Assem
 
 def test_the_schedule_calls_the_function_of_its_type(assembly: Assembly) -> None:
     hours = named(assembly.environment).compaction_hours
-    rules = {rule.stack: rule.properties for rule in assembly.resources("AWS::Events::Rule")}
+    rules = {
+        rule.stack: rule.properties
+        for rule in assembly.resources("AWS::Events::Rule")
+        if rule.name.startswith("Compaction")
+    }
     functions = {
         function.stack: function.name
         for function in assembly.resources("AWS::Lambda::Function")

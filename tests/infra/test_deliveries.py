@@ -48,16 +48,20 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return Assembly.read("dev", folder)
 
 
-def _streams(assembly: Assembly, stack: str) -> list[dict[str, Any]]:
-    return [
-        resource.properties for resource in assembly.resources(DELIVERY) if resource.stack == stack
-    ]
+def _streams(assembly: Assembly, stack: str) -> dict[str, dict[str, Any]]:
+    """The delivery streams of a stack, by the construct that they are of."""
+    return {
+        resource.name[:-8]: resource.properties
+        for resource in assembly.resources(DELIVERY)
+        if resource.stack == stack
+    }
 
 
 def test_the_source_is_backed_up_and_the_files_are_compressed_as_configured(
     everything: Assembly,
 ) -> None:
-    lake, _ = sorted(_streams(everything, "Headrace-dev-flight"), key=lambda it: sorted(it)[1])
+    streams = _streams(everything, "Headrace-dev-flight")
+    lake = streams["Delivery"]
     destination = lake["ExtendedS3DestinationConfiguration"]
     backup = destination["S3BackupConfiguration"]
     serializer = destination["DataFormatConversionConfiguration"]["OutputFormatConfiguration"]
@@ -75,12 +79,16 @@ def test_the_source_is_backed_up_and_the_files_are_compressed_as_configured(
         "GZIP",
     )
     assert everything.key(backup["EncryptionConfiguration"]["KMSEncryptionConfig"]["AWSKMSKeyARN"])
-    (plain,) = _streams(everything, "Headrace-dev-device-telemetry")
-    assert "S3BackupConfiguration" not in plain["ExtendedS3DestinationConfiguration"]
+    for plain in (
+        _streams(everything, "Headrace-dev-device-telemetry")["Delivery"],
+        streams["Resubmission"],  # what it is given has been backed up the first time
+    ):
+        assert "S3BackupConfiguration" not in plain["ExtendedS3DestinationConfiguration"]
 
 
 def test_an_endpoint_is_fed_beside_the_lake_from_the_same_stream(everything: Assembly) -> None:
-    lake, sender = sorted(_streams(everything, "Headrace-dev-flight"), key=lambda it: sorted(it)[1])
+    streams = _streams(everything, "Headrace-dev-flight")
+    lake, sender = streams["Delivery"], streams["EndpointDelivery"]
     source = "KinesisStreamSourceConfiguration"
     assert sender[source]["KinesisStreamARN"] == lake[source]["KinesisStreamARN"]
     endpoint = sender["HttpEndpointDestinationConfiguration"]
@@ -112,6 +120,24 @@ def test_an_endpoint_is_fed_beside_the_lake_from_the_same_stream(everything: Ass
     }
     assert everything.key(unsent["EncryptionConfiguration"]["KMSEncryptionConfig"]["AWSKMSKeyARN"])
     assert "AccessKey" not in json.dumps(endpoint)
+    again = streams["EndpointResubmission"]
+    assert (source in again, again["DeliveryStreamType"]) == (False, "DirectPut")
+    assert {
+        name: value
+        for name, value in again["HttpEndpointDestinationConfiguration"].items()
+        if endpoint[name] != value
+    }.keys() == {"CloudWatchLoggingOptions", "RoleARN", "S3Configuration"} | {
+        name for name in ("SecretsManagerConfiguration",) if "RoleARN" in endpoint[name]
+    }
+
+
+def test_what_the_endpoint_did_not_take_is_a_table_where_there_is_one(
+    everything: Assembly,
+) -> None:
+    tables = {
+        table.properties["TableInput"]["Name"] for table in everything.resources("AWS::Glue::Table")
+    }
+    assert {name for name in tables if name.endswith("_unsent")} == {"flight_unsent"}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +184,8 @@ def test_objects_age_by_what_they_are(assembly: Assembly) -> None:
             "compacted/": ([("STANDARD_IA", 90), ("GLACIER_IR", 365)], None),
             "source/": ([("STANDARD_IA", 30), ("GLACIER_IR", 90)], 400),
         }
-    wanted |= dict.fromkeys(("errors/", "rejected/", "unsent/"), rejected)
+    errors = ("errors/", "failures/", "rejected/", "resubmitted/", "unsent/")
+    wanted |= dict.fromkeys(errors, rejected)
     assert rules == wanted
 
 

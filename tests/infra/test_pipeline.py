@@ -26,12 +26,23 @@ TYPE_OUTPUTS = {
     "UniqueName",
     "DeliveredName",
     "RejectedName",
+    "ResubmittedName",
+    "ResubmissionStreamName",
+    "AuditFunctionName",
     "CompactionFunctionName",
     "TransformFunctionName",
     "DataPrefix",
     "ErrorPrefix",
 }
 PROCESSORS = {"delay_alerts"}
+LAKE_OUTPUTS = {
+    "BucketName",
+    "DatabaseName",
+    "FailuresName",
+    "WorkGroupName",
+    "KeyArn",
+    "AlarmTopicArn",
+}
 PROCESSOR_OUTPUTS = {
     "ProcessorName",
     "Reads",
@@ -40,6 +51,7 @@ PROCESSOR_OUTPUTS = {
     "ConsumerArn",
     "MappingId",
     "FailureQueueUrl",
+    "RescueFunctionName",
 }
 
 
@@ -68,7 +80,7 @@ def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
     }
     lake = f"Headrace-{assembly.environment}-lake"
     assert outputs == {
-        lake: {"BucketName", "DatabaseName", "WorkGroupName", "KeyArn", "AlarmTopicArn"},
+        lake: LAKE_OUTPUTS,
         **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
         **{stack_of(assembly, name): PROCESSOR_OUTPUTS for name in PROCESSORS},
     }
@@ -111,8 +123,8 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
     assert set(tables) == {
         f"{name}{suffix}"
         for name in registry.names()
-        for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected")
-    }
+        for suffix in ("", *PARTS, "_errors", "_verdicts", "_rejected", "_resubmitted")
+    } | {"failure_lines", "failures"}
     for name, kind in registry.types().items():
         table = tables[f"{name}_delivered"]
         assert [
@@ -141,7 +153,9 @@ def test_a_table_has_the_columns_of_its_class_and_projects_its_partitions(
         }
 
 
-def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: Assembly) -> None:
+def test_delivery_reads_the_stream_or_takes_puts_and_transforms_converts_and_partitions(
+    assembly: Assembly,
+) -> None:
     environment = named(assembly.environment)
     tables = {
         table.properties["TableInput"]["Name"]: table.name
@@ -149,12 +163,14 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
     }
     for stream in assembly.resources("AWS::KinesisFirehose::DeliveryStream"):
         name = assembly.manifest[stream.stack]["tags"]["headrace:stage"]
+        direct = stream.name.startswith("Resubmission")
+        other = "Delivery" if direct else "Resubmission"
         ids = {
             resource.type: resource.name
             for resource in assembly.resources()
             if resource.stack == stream.stack
             and "Backup" not in resource.name
-            and not resource.name.startswith("Compaction")
+            and not resource.name.startswith(("Audit", "Compaction", other))
         }
         destination = stream.properties["ExtendedS3DestinationConfiguration"]
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
@@ -165,7 +181,9 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
         parameters.pop("RoleArn")
         schema = destination["DataFormatConversionConfiguration"]["SchemaConfiguration"]
         assert {
-            "source": stream.properties["KinesisStreamSourceConfiguration"]["KinesisStreamARN"],
+            "source": stream.properties.get("KinesisStreamSourceConfiguration", {}).get(
+                "KinesisStreamARN"
+            ),
             "transform": parameters,
             "table": schema["TableName"],
             "hints": destination["BufferingHints"],
@@ -174,7 +192,7 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
             "errors": destination["ErrorOutputPrefix"],
             "log": destination["CloudWatchLoggingOptions"]["LogStreamName"],
         } == {
-            "source": {"Fn::GetAtt": [ids["AWS::Kinesis::Stream"], "Arn"]},
+            "source": None if direct else {"Fn::GetAtt": [ids["AWS::Kinesis::Stream"], "Arn"]},
             "transform": {
                 "LambdaArn": {"Fn::GetAtt": [ids["AWS::Lambda::Function"], "Arn"]},
                 "BufferIntervalInSeconds": "15",
@@ -192,6 +210,13 @@ def test_delivery_reads_the_stream_transforms_converts_and_partitions(assembly: 
             "!{firehose:error-output-type}/",
             "log": {"Ref": ids["AWS::Logs::LogStream"]},
         }
+        if direct:
+            at_rest = stream.properties["DeliveryStreamEncryptionConfigurationInput"]
+            assert stream.properties["DeliveryStreamType"] == "DirectPut"
+            assert (at_rest["KeyType"], bool(assembly.key(at_rest["KeyARN"]))) == (
+                "CUSTOMER_MANAGED_CMK",
+                True,
+            )
 
 
 def test_the_workgroup_cannot_be_widened_and_ships_its_queries(assembly: Assembly) -> None:
@@ -227,6 +252,10 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
     alerts = found.pop((stack_of(assembly, "delay_alerts"), "delay_alerts"))
     assert assembly.export(alerts.pop("STREAM_NAME"))[0] == stack_of(assembly, "delay_alert")
     assert alerts == {"POWERTOOLS_LOG_LEVEL": "INFO", "LATE_MINUTES": "60"}
+    rescue = found.pop((stack_of(assembly, "delay_alerts"), "rescue"))
+    assert (rescue["PROCESSOR"], rescue["EVENT_TYPE"]) == ("delay_alerts", "flight")
+    assert assembly.export(rescue["STREAM_ARN"])[0] == stack_of(assembly, "flight")
+    assert assembly.export(rescue["BUCKET"])[0] == stack_of(assembly, "lake")
     told = {}
     for where, variables in found.items():
         assert "Fn::ImportValue" in variables["BUCKET"]
@@ -238,6 +267,7 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
         for package, prefixes in (
             ("delivery_transform", ("rejected",)),
             ("compaction", ("events", "compacted", "compaction")),
+            ("audit", ("audits",)),
         )
     }
 

@@ -11,7 +11,7 @@ import msgspec
 
 from local import routes
 from local.athena import state
-from local.athena.api import metadata, named, prepared, queries, workgroups
+from local.athena.api import metadata, named, queries, workgroups
 from local.athena.errors import InvalidRequest
 from local.athena.state import Region
 from local.http import Request, Response
@@ -25,7 +25,6 @@ OPERATIONS: dict[str, Operation] = {
     **queries.OPERATIONS,
     **workgroups.OPERATIONS,
     **named.OPERATIONS,
-    **prepared.OPERATIONS,
     **metadata.OPERATIONS,
 }
 

@@ -12,7 +12,6 @@ from local.athena.sql.types import parse
 from local.athena.state import Region
 
 CATALOG = "AwsDataCatalog"
-ENGINE = "Athena engine version 3"
 
 
 def _glue(region: Region, wanted: dict[str, Any]) -> Glue:
@@ -107,12 +106,6 @@ def _column(column: dict[str, str]) -> dict[str, str]:
     return described
 
 
-def list_engines(_: Region, __: dict[str, Any]) -> dict[str, Any]:
-    automatic = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": ENGINE}
-    chosen = {"SelectedEngineVersion": ENGINE, "EffectiveEngineVersion": ENGINE}
-    return {"EngineVersions": [automatic, chosen]}
-
-
 OPERATIONS = {
     "GetDataCatalog": get_catalog,
     "ListDataCatalogs": list_catalogs,
@@ -120,5 +113,4 @@ OPERATIONS = {
     "ListDatabases": list_databases,
     "GetTableMetadata": get_table,
     "ListTableMetadata": list_tables,
-    "ListEngineVersions": list_engines,
 }

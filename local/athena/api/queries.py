@@ -10,7 +10,7 @@ from local.athena.errors import InvalidRequest
 from local.athena.executions import Execution, Executions, Request
 from local.athena.lake.objects import Store, address
 from local.athena.paging import limit, page
-from local.athena.state import Prepared, Region
+from local.athena.state import Region
 
 PAGE = 1000
 WINDOW = 1 << 20
@@ -41,7 +41,7 @@ def start(region: Region, wanted: dict[str, Any]) -> dict[str, Any]:
         region.executions[execution.id] = execution
         if wanted.get("ClientRequestToken"):
             region.tokens[wanted["ClientRequestToken"]] = execution
-    runner().start(execution, _PreparedQueries(region, execution.request.workgroup))
+    runner().start(execution)
     return {"QueryExecutionId": execution.id}
 
 
@@ -104,22 +104,6 @@ def _configuration(group: dict[str, Any], wanted: dict[str, Any]) -> tuple[dict[
     if not location.startswith("s3://") or not address(location)[0]:
         raise InvalidRequest(f"outputLocation is not a valid S3 path: {location}")
     return dict(chosen), enforced
-
-
-class _PreparedQueries(dict[str, str]):
-    """A workgroup's prepared statements as names and queries."""
-
-    def __init__(self, region: Region, workgroup: str) -> None:
-        self.known = region.prepared.setdefault(workgroup, {})
-        super().__init__({name: entry.query for name, entry in self.known.items()})
-
-    def __setitem__(self, name: str, query: str) -> None:
-        self.known[name] = Prepared(query)
-        super().__setitem__(name, query)
-
-    def pop(self, name: str, default: Any = None) -> Any:
-        self.known.pop(name, None)
-        return super().pop(name, default)
 
 
 def get(region: Region, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -213,28 +197,6 @@ def _rows(
     return rows, base64.b64encode(str(following).encode()).decode()
 
 
-def runtime(region: Region, wanted: dict[str, Any]) -> dict[str, Any]:
-    execution = region.execution(wanted["QueryExecutionId"])
-    rows = execution.outcome.rows if execution.outcome else 0
-    counted = {
-        "InputBytes": execution.scanned,
-        "OutputBytes": execution.written,
-        "OutputRows": rows,
-    }
-    return {
-        "QueryRuntimeStatistics": {
-            "Timeline": executions.timeline(execution),
-            "Rows": counted,
-            "OutputStage": {
-                "StageId": 0,
-                "State": "FINISHED" if execution.state == "SUCCEEDED" else execution.state,
-                "ExecutionTime": round(execution.running * 1000),
-                **counted,
-            },
-        }
-    }
-
-
 OPERATIONS = {
     "StartQueryExecution": start,
     "GetQueryExecution": get,
@@ -242,5 +204,4 @@ OPERATIONS = {
     "ListQueryExecutions": list_,
     "StopQueryExecution": stop_query,
     "GetQueryResults": get_results,
-    "GetQueryRuntimeStatistics": runtime,
 }

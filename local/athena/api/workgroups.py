@@ -114,15 +114,13 @@ def delete(region: Region, wanted: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest("primary workgroup could not be deleted")
     region.workgroup(name)
     named = [n.id for n in region.backend.named_queries.values() if n.workgroup.name == name]
-    prepared = region.prepared.get(name)
     queries = [e for e in region.executions.values() if e.request.workgroup == name]
-    if (named or prepared or queries) and not wanted.get("RecursiveDeleteOption"):
+    if (named or queries) and not wanted.get("RecursiveDeleteOption"):
         raise InvalidRequest(f"WorkGroup {name} is not empty")
     for query_id in named:
         del region.backend.named_queries[query_id]
     for execution in queries:
         del region.executions[execution.id]
-    region.prepared.pop(name, None)
     region.backend.delete_work_group(name)
     region.created.pop(f"workgroup/{name}", None)
     return {}

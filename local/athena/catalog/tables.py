@@ -183,15 +183,3 @@ class Glue:
         storage = {**table.raw.get("StorageDescriptor", {}), "Location": location}
         described = {"Values": values, "StorageDescriptor": storage}
         self.backend.create_partition(table.database, table.name, described)
-
-    def drop_partition(self, table: GlueTable, values: list[str]) -> None:
-        self.backend.delete_partition(table.database, table.name, values)  # type: ignore[arg-type]
-
-
-OUTPUT_ONLY = {"DatabaseName", "CreateTime", "UpdateTime", "VersionId", "CatalogId"}
-
-
-def table_input(table: GlueTable, **changes: Any) -> dict[str, Any]:
-    """A table as UpdateTable takes it, with some parts changed."""
-    kept = {key: value for key, value in table.raw.items() if key not in OUTPUT_ONLY}
-    return {**kept, **changes}

@@ -1,4 +1,4 @@
-"""Files of other formats as Parquet, by the table's columns: JSON, CSV, text and ORC.
+"""Files of other formats as Parquet, by the table's columns: JSON and ORC.
 
 Only Parquet is fast here: the others are read once, in Python, and cached as Parquet.
 """
@@ -6,7 +6,6 @@ Only Parquet is fast here: the others are read once, in Python, and cached as Pa
 from __future__ import annotations
 
 import bz2
-import csv
 import gzip
 import io
 import json
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 from local.athena.errors import QueryFailed
 from local.athena.lake.arrow import arrow
 from local.athena.lake.cache import Convert
-from local.athena.lake.values import scalar, value
+from local.athena.lake.values import value
 from local.athena.sql.relations import Field
 
 SERDES = {
@@ -49,10 +48,6 @@ def converter(
     if form == "json":
         return f"json {shape} {properties}", lambda body, where: _parquet(
             columns, _json_rows(body, where, columns, properties)
-        )
-    if form in ("csv", "text"):
-        return f"{form} {shape} {properties}", lambda body, where: _parquet(
-            columns, _text_rows(form, body, where, columns, properties)
         )
     message = f"Tables of the format {form} are not supported by the local Athena"
     raise QueryFailed("NOT_SUPPORTED", message)
@@ -112,49 +107,3 @@ def _json_rows(
                 message = f"Row is not a valid JSON Object - {error}. {where}"
                 raise QueryFailed("HIVE_CURSOR_ERROR", message) from error
             yield [None] * len(columns)
-
-
-def _text_rows(
-    form: str, body: bytes, where: str, columns: Sequence[Field], properties: dict[str, str]
-) -> Iterator[list[Any]]:
-    text = unpacked(body, where).decode("utf-8", "replace")
-    lines = iter(csv.reader(io.StringIO(text, newline=""), **_layout(form, properties)))
-    for _ in range(int(properties.get("skip.header.line.count", 0))):
-        next(lines, None)
-    empty = properties.get("serialization.null.format", "\\N")
-    for line in lines:
-        cells = [*line, *[None] * (len(columns) - len(line))]
-        yield [
-            _cell(column, cell, empty if form == "text" else "")
-            for column, cell in zip(columns, cells, strict=False)
-        ]
-
-
-def _layout(form: str, properties: dict[str, str]) -> dict[str, Any]:
-    if form == "csv":
-        return {
-            "delimiter": properties.get("separatorChar", ","),
-            "quotechar": properties.get("quoteChar", '"'),
-            "escapechar": properties.get("escapeChar", "\\"),
-            "doublequote": True,
-        }
-    return {
-        "delimiter": properties.get("field.delim", properties.get("serialization.format", "\x01")),
-        "quoting": csv.QUOTE_NONE,
-        "escapechar": properties.get("escape.delim"),
-    }
-
-
-def _cell(column: Field, cell: str | None, empty: str) -> Any:
-    """What cannot be read as the column's type is null, as Hive has it."""
-    if column.type.arguments:
-        message = f"{column.type} in a text file is not supported by the local Athena"
-        raise QueryFailed("NOT_SUPPORTED", message)
-    if cell is None or (cell == empty and (empty or not column.type.is_text)):
-        return None
-    if column.type.is_text:
-        return cell
-    try:
-        return scalar(column.type, cell.strip())
-    except (ValueError, ArithmeticError):
-        return None

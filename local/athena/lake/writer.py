@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import duckdb
-import pyarrow as pa
 import pyarrow.orc as orc
 import pyarrow.parquet as pq
 
@@ -31,10 +26,8 @@ LIMIT = 100
 CODECS = {
     "parquet": {"SNAPPY", "GZIP", "ZSTD", "LZ4", "UNCOMPRESSED", "NONE"},
     "orc": {"SNAPPY", "ZLIB", "ZSTD", "LZ4", "UNCOMPRESSED", "NONE"},
-    "json": {"GZIP", "NONE", "UNCOMPRESSED"},
-    "text": {"GZIP", "NONE", "UNCOMPRESSED"},
 }
-DEFAULT_CODEC = {"parquet": "GZIP", "orc": "ZLIB", "json": "GZIP", "text": "GZIP"}
+DEFAULT_CODEC = {"parquet": "GZIP", "orc": "ZLIB"}
 
 
 @dataclass(slots=True)
@@ -43,7 +36,6 @@ class File:
 
     values: tuple[str, ...]
     body: bytes
-    suffix: str
 
 
 @dataclass(slots=True)
@@ -53,7 +45,6 @@ class Layout:
     format: str = "parquet"
     codec: str | None = None
     partitioned: list[str] = field(default_factory=list)
-    delimiter: str = "\x01"
 
     def __post_init__(self) -> None:
         if self.format not in CODECS:
@@ -121,42 +112,11 @@ def _files(target: Path, layout: Layout) -> Iterator[File]:
     for path in found:
         folders = path.relative_to(target).parts[:-1]
         values = tuple(unquote(folder.partition("=")[2]) for folder in folders)
-        body, suffix = _encoded(path, layout)
-        yield File(values, body, suffix)
+        yield File(values, path.read_bytes() if layout.format == "parquet" else _orc(path, layout))
 
 
-def _encoded(path: Path, layout: Layout) -> tuple[bytes, str]:
-    if layout.format == "parquet":
-        return path.read_bytes(), ""
-    table = pq.ParquetFile(path).read()
+def _orc(path: Path, layout: Layout) -> bytes:
+    codec = "uncompressed" if layout.codec == "NONE" else str(layout.codec).lower()
     sink = io.BytesIO()
-    if layout.format == "orc":
-        codec = "uncompressed" if layout.codec == "NONE" else str(layout.codec).lower()
-        orc.write_table(table, sink, compression=codec)
-        return sink.getvalue(), ""
-    lines = _json_lines(table) if layout.format == "json" else _text_lines(table, layout.delimiter)
-    body = "".join(f"{line}\n" for line in lines).encode()
-    return (gzip.compress(body), ".gz") if layout.codec == "GZIP" else (body, "")
-
-
-def _json_lines(table: pa.Table) -> Iterator[str]:
-    for record in table.to_pylist(maps_as_pydicts="lossy"):
-        yield json.dumps(record, default=_plain, separators=(",", ":"))
-
-
-def _text_lines(table: pa.Table, delimiter: str) -> Iterator[str]:
-    for record in table.to_pylist():
-        cells = ["\\N" if value is None else str(_scalar(value)) for value in record.values()]
-        yield delimiter.join(cells)
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) else str(_scalar(value))
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if hasattr(value, "strftime") and hasattr(value, "hour"):
-        return value.isoformat(" ", "milliseconds")
-    return value
+    orc.write_table(pq.ParquetFile(path).read(), sink, compression=codec)
+    return sink.getvalue()

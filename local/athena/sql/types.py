@@ -265,6 +265,8 @@ def scalar(name: str, arguments: Sequence[int] = ()) -> Type:
     """A type without element types, with Trino's defaults for what is not said."""
     if name == "decimal":
         precision, scale = (*arguments, 38, 0)[:2] if len(arguments) != 1 else (arguments[0], 0)
+        if not 0 <= scale <= precision <= 38 or not precision:
+            raise ValueError(f"Unknown type: decimal({precision},{scale})")
         return decimal(precision, scale)
     if name == "varchar":
         return Type(name, precision=arguments[0] if arguments else UNBOUNDED)

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from local.athena.errors import InvalidRequest, QueryFailed
 from local.athena.statements import alter, show, tables, views
-from local.athena.statements.base import UTILITY, Outcome, Session, Statement, text_output
+from local.athena.statements.base import UTILITY, Outcome, Session, Statement
 from local.athena.statements.ctas import CreateTableAs
 from local.athena.statements.insert import Insert
-from local.athena.statements.prepared import Deallocate, Execute, Prepare
 from local.athena.statements.select import Select
 from local.athena.statements.unload import Unload
 from local.athena.statements.words import Words
@@ -38,13 +37,17 @@ STATEMENTS = [
     "VALUES",
     "WITH",
 ]
-UNSUPPORTED = ("ANALYZE", "DELETE", "EXPLAIN", "MERGE", "OPTIMIZE", "UPDATE", "VACUUM")
+UNSUPPORTED = {
+    *("ANALYZE", "DEALLOCATE", "DELETE", "EXECUTE", "EXPLAIN", "MERGE", "OPTIMIZE", "PREPARE"),
+    *("UPDATE", "VACUUM"),
+}
 
 
 class Unsupported:
     """A statement that Athena has and this one has not: it fails, by its name."""
 
     kind = UTILITY
+    result = "{}.txt"
 
     def __init__(self, word: str) -> None:
         self.substatement = word
@@ -52,9 +55,6 @@ class Unsupported:
     def run(self, session: Session) -> Outcome:  # noqa: ARG002  one protocol
         message = f"{self.substatement} is not supported by the local Athena"
         raise QueryFailed("NOT_SUPPORTED", message)
-
-    def output(self, location: str, query_id: str) -> str:
-        return text_output(location, query_id)
 
 
 def parse(sql: str) -> Statement:
@@ -99,7 +99,4 @@ READERS: dict[tuple[str, ...], Callable[[str, Words], Statement]] = {
     ("DESC",): lambda _, words: show.describe(words),
     ("INSERT",): Insert.parse,
     ("UNLOAD",): Unload.parse,
-    ("PREPARE",): Prepare.parse,
-    ("EXECUTE",): Execute.parse,
-    ("DEALLOCATE",): Deallocate.parse,
 }

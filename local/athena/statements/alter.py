@@ -1,78 +1,26 @@
-"""ALTER TABLE and MSCK REPAIR TABLE: columns, properties and partitions of a table."""
+"""ALTER TABLE ADD PARTITION and MSCK REPAIR TABLE: partitions that are registered."""
 
 from __future__ import annotations
 
 from urllib.parse import unquote
 
 from local.athena.catalog.partitions import default_location, folder
-from local.athena.catalog.tables import GlueTable, table_input
+from local.athena.catalog.tables import GlueTable
+from local.athena.errors import InvalidRequest
 from local.athena.lake.objects import address, hidden
 from local.athena.statements.base import Session
-from local.athena.statements.tables import Definition, columns, failed
+from local.athena.statements.tables import Definition, failed
 from local.athena.statements.words import Words
 
 
 def alter_table(words: Words) -> Definition:
+    """ADD PARTITION; Athena's other forms are refused by their name."""
     names = words.names()
-    if words.take("ADD"):
-        return _add_partitions(words, names) if _sees_partition(words) else _columns(words, names)
-    if words.take("DROP"):
-        return _drop_partitions(words, names)
-    if words.take("REPLACE"):
-        return _columns(words, names, replace=True)
-    words.need("SET")
-    if words.take("LOCATION"):
-        location = words.string()
-        words.end()
-        return Definition(
-            "ALTER_TABLE", lambda session: _changed(session, names, location=location)
-        )
-    words.need("TBLPROPERTIES")
-    properties = words.properties()
-    words.end()
-    return Definition(
-        "ALTER_TABLE", lambda session: _changed(session, names, properties=properties)
-    )
-
-
-def _changed(
-    session: Session,
-    names: list[str],
-    properties: dict[str, str] | None = None,
-    location: str | None = None,
-) -> list[str]:
-    table = session.table(names)
-    storage = dict(table.raw["StorageDescriptor"])
-    if location is not None:
-        storage["Location"] = location
-    merged = {**table.properties, **(properties or {})}
-    described = table_input(table, Parameters=merged, StorageDescriptor=storage)
-    session.glue.update_table(table, described)
-    return []
-
-
-def _columns(words: Words, names: list[str], *, replace: bool = False) -> Definition:
-    words.need("COLUMNS")
-    added = columns(words)
-    words.end()
-
-    def act(session: Session) -> list[str]:
-        table = session.table(names)
-        storage = dict(table.raw["StorageDescriptor"])
-        known = [] if replace else storage.get("Columns", [])
-        taken = {column["Name"] for column in [*known, *(table.raw.get("PartitionKeys") or [])]}
-        for column in added:
-            if column["Name"] in taken:
-                raise failed(f"Duplicate column name: {column['Name']}")
-        storage["Columns"] = [*known, *added]
-        session.glue.update_table(table, table_input(table, StorageDescriptor=storage))
-        return []
-
-    return Definition("ALTER_TABLE", act)
-
-
-def _sees_partition(words: Words) -> bool:
-    return words.sees("PARTITION") or words.sees("IF", "NOT", "EXISTS")
+    start = words.at
+    if words.take("ADD") and (words.sees("PARTITION") or words.sees("IF", "NOT", "EXISTS")):
+        return _add_partitions(words, names)
+    form = " ".join(word.text.upper() for word in words.words[start : start + 2])
+    raise InvalidRequest(f"ALTER TABLE {form} is not supported by the local Athena")
 
 
 def partition(words: Words) -> dict[str, str]:
@@ -122,27 +70,6 @@ def _add_partitions(words: Words, names: list[str]) -> Definition:
         return []
 
     return Definition("ALTER_TABLE_ADD_PARTITION", act)
-
-
-def _drop_partitions(words: Words, names: list[str]) -> Definition:
-    if_exists = words.take("IF", "EXISTS")
-    dropped = [partition(words)]
-    while words.take(","):
-        dropped.append(partition(words))
-    words.end()
-
-    def act(session: Session) -> list[str]:
-        table = session.table(names)
-        known = [values for values, _ in session.glue.partitions(table.database, table.name)]
-        for given in dropped:
-            values = values_of(table, given)
-            if values in known:
-                session.glue.drop_partition(table, values)
-            elif not if_exists:
-                raise failed(f"Partition or table doesn't exist: {given}")
-        return []
-
-    return Definition("ALTER_TABLE_DROP_PARTITION", act)
 
 
 def repair(words: Words) -> Definition:

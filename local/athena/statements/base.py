@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +63,6 @@ class Session:
     parameters: Sequence[str] = ()
     cutoff: int | None = None
     enforced: bool = False
-    prepared: MutableMapping[str, str] = field(default_factory=dict)
     planning_seconds: float = 0.0
 
     def relation(
@@ -123,19 +122,10 @@ class Statement(Protocol):
 
     kind: str
     substatement: str
+    result: str
+    """Where its result lies under the location that was configured; {} is the query's id."""
 
     def run(self, session: Session) -> Outcome: ...
-
-    def output(self, location: str, query_id: str) -> str:
-        """Where its result lies, under the location that was configured."""
-
-
-def csv_output(location: str, query_id: str) -> str:
-    return f"{location}{query_id}.csv"
-
-
-def text_output(location: str, query_id: str) -> str:
-    return f"{location}{query_id}.txt"
 
 
 def text_outcome(columns: list[ResultColumn], lines: Sequence[str]) -> Outcome:

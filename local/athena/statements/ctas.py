@@ -8,10 +8,8 @@ from sqlglot import exp
 
 from local.athena.catalog.partitions import folder
 from local.athena.errors import QueryFailed
-from local.athena.lake import writer
 from local.athena.lake.objects import address
 from local.athena.lake.writer import Layout
-from local.athena.results import ROWS
 from local.athena.sql import grammar
 from local.athena.sql.relations import Relation
 from local.athena.statements.base import DDL, Outcome, Session
@@ -19,9 +17,11 @@ from local.athena.statements.storage import descriptor
 from local.athena.statements.stored import (
     Options,
     add_partition,
+    hives,
     layout_of,
     ordered,
     storable,
+    store,
     stored,
     text_option,
 )
@@ -40,6 +40,7 @@ class CreateTableAs:
     if_not_exists: bool = False
     kind: str = DDL
     substatement: str = "CREATE_TABLE_AS_SELECT"
+    result: str = "tables/{}"
 
     @classmethod
     def parse(cls, sql: str, words: Words) -> CreateTableAs:
@@ -61,7 +62,7 @@ class CreateTableAs:
             raise QueryFailed("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
         if session.glue.table(database, name) is not None:
             if self.if_not_exists:
-                return Outcome(ROWS, extension="", manifest=[], update_count=0)
+                return stored([])
             message = f"Table 'awsdatacatalog.{database}.{name}' already exists"
             raise QueryFailed("TABLE_ALREADY_EXISTS", message, line=1, column=1)
         for option in ("bucketed_by", "bucket_count"):
@@ -72,30 +73,16 @@ class CreateTableAs:
         relation, plan = session.translate(self.text, self.tree)
         columns = storable(relation.visible)
         ordered(columns, layout.partitioned)
-        rows, manifest, values = 0, [], []
+        outcome = stored([])
+        places: dict[tuple[str, ...], str] = {}
         if self.with_data:
-            rows, files = writer.write(
-                session.cursor, session.cache, relation, plan, columns, layout
-            )
-            places = [
-                location
-                + "".join(f"{k}={v}/" for k, v in zip(layout.partitioned, f.values, strict=True))
-                for f in files
-            ]
-            manifest = stored(session, files, places)
-            values = list(dict.fromkeys(zip((f.values for f in files), places, strict=True)))
+            where = hives(location, layout.partitioned)
+            outcome, places = store(session, relation, plan, columns, layout, where)
         self._register(session, database, name, relation, columns, layout, location)
-        for partition, place in values:
+        for partition, place in places.items():
             if partition:
                 add_partition(session, database, name, partition, place)
-        return Outcome(
-            ROWS,
-            extension="",
-            manifest=manifest,
-            update_count=rows,
-            scanned=plan.scanned,
-            rows=rows,
-        )
+        return outcome
 
     def _location(self, session: Session) -> str:
         given = text_option(self.options, "external_location")
@@ -129,7 +116,6 @@ class CreateTableAs:
             {"Name": n, "Type": c.type.hive} for n, c in zip(columns, relation.visible, strict=True)
         ]
         count = len(described) - len(layout.partitioned)
-        serde = {"field.delim": layout.delimiter} if layout.format == "text" else {}
         session.glue.create_table(
             database,
             name,
@@ -139,12 +125,9 @@ class CreateTableAs:
                 "Parameters": {"EXTERNAL": "TRUE", "has_encrypted_data": "false"},
                 "PartitionKeys": described[count:],
                 "StorageDescriptor": {
-                    **descriptor(layout.format, serde),
+                    **descriptor(layout.format),
                     "Columns": described[:count],
                     "Location": location,
                 },
             },
         )
-
-    def output(self, location: str, query_id: str) -> str:
-        return f"{location}tables/{query_id}"

@@ -8,15 +8,13 @@ from sqlglot import exp
 
 from local.athena.catalog.tables import GlueTable
 from local.athena.errors import QueryFailed
-from local.athena.lake import writer
 from local.athena.lake.writer import Layout
-from local.athena.results import ROWS
 from local.athena.sql import grammar
 from local.athena.sql.convert import castable, convert
 from local.athena.sql.relations import Column, Relation, output
 from local.athena.sql.types import common
 from local.athena.statements.base import DML, Outcome, Session
-from local.athena.statements.stored import add_partition, partition_location, stored
+from local.athena.statements.stored import add_partition, partition_location, store
 from local.athena.statements.words import Words, cut
 
 
@@ -30,6 +28,7 @@ class Insert:
     tree: exp.Expr
     kind: str = DML
     substatement: str = "INSERT"
+    result: str = "{}"
 
     @classmethod
     def parse(cls, sql: str, words: Words) -> Insert:
@@ -52,20 +51,13 @@ class Insert:
         fitted = self._fitted(table, relation)
         names = [known.name for known in table.fields]
         layout = self._layout(table)
-        rows, files = writer.write(session.cursor, session.cache, fitted, plan, names, layout)
-        manifest = stored(session, files, [partition_location(table, f.values) for f in files])
-        if table.properties.get("projection.enabled", "false").lower() != "true" and table.keys:
-            for values in dict.fromkeys(file.values for file in files):
-                place = partition_location(table, values)
-                add_partition(session, table.database, table.name, values, place)
-        return Outcome(
-            ROWS,
-            extension="",
-            manifest=manifest,
-            update_count=rows,
-            scanned=plan.scanned,
-            rows=rows,
+        outcome, places = store(
+            session, fitted, plan, names, layout, lambda values: partition_location(table, values)
         )
+        if table.properties.get("projection.enabled", "false").lower() != "true" and table.keys:
+            for values, place in places.items():
+                add_partition(session, table.database, table.name, values, place)
+        return outcome
 
     def _layout(self, table: GlueTable) -> Layout:
         codec = table.properties.get("parquet.compression") or table.properties.get(
@@ -73,9 +65,7 @@ class Insert:
         )
         if table.format == "parquet":
             codec = codec or "SNAPPY"
-        form = "text" if table.format == "csv" else table.format
-        delimiter = table.serde_properties.get("field.delim", "\x01")
-        return Layout(form, codec, table.keys, delimiter)
+        return Layout(table.format, codec, table.keys)
 
     def _fitted(self, table: GlueTable, relation: Relation) -> Relation:
         """The query's columns as the table's, missing ones null."""
@@ -111,6 +101,3 @@ class Insert:
         ours = ", ".join(str(column.type) for column in given)
         message = f"Insert query has mismatched column types: Table: [{theirs}], Query: [{ours}]"
         raise QueryFailed("TYPE_MISMATCH", message, line=1, column=1)
-
-    def output(self, location: str, query_id: str) -> str:
-        return f"{location}{query_id}"

@@ -10,7 +10,7 @@ from sqlglot import exp
 from local.athena import engine
 from local.athena.results import column
 from local.athena.sql import grammar
-from local.athena.statements.base import DML, Outcome, Session, csv_output
+from local.athena.statements.base import DML, Outcome, Session
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Select:
     tree: exp.Expr
     kind: str = DML
     substatement: str = "SELECT"
+    result: str = "{}.csv"
 
     @classmethod
     def parse(cls, sql: str) -> Select:
@@ -35,6 +36,3 @@ class Select:
         names = engine.labels(relation.visible)
         columns = [column(n, c.type) for n, c in zip(names, relation.visible, strict=True)]
         return Outcome(columns, path, ".csv", scanned=plan.scanned, rows=rows)
-
-    def output(self, location: str, query_id: str) -> str:
-        return csv_output(location, query_id)

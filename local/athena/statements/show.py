@@ -10,7 +10,7 @@ from urllib.parse import quote as escaped
 from local.athena.catalog.tables import GlueTable
 from local.athena.errors import QueryFailed
 from local.athena.results import utility
-from local.athena.statements.base import UTILITY, Outcome, Session, text_outcome, text_output
+from local.athena.statements.base import UTILITY, Outcome, Session, text_outcome
 from local.athena.statements.words import Words
 
 WIDTH = 20
@@ -25,12 +25,10 @@ class Show:
     columns: tuple[str, ...]
     lines: Callable[[Session], list[str]]
     kind: str = UTILITY
+    result: str = "{}.txt"
 
     def run(self, session: Session) -> Outcome:
         return text_outcome(utility(*self.columns), self.lines(session))
-
-    def output(self, location: str, query_id: str) -> str:
-        return text_output(location, query_id)
 
 
 def show(words: Words) -> Show:

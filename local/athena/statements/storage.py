@@ -7,15 +7,11 @@ from typing import Any
 HADOOP = "org.apache.hadoop.hive.ql.io"
 TEXT_IN = "org.apache.hadoop.mapred.TextInputFormat"
 TEXT_OUT = f"{HADOOP}.HiveIgnoreKeyTextOutputFormat"
-LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 FORMATS = {
     "PARQUET": "parquet",
     "ORC": "orc",
     "JSON": "json",
-    "TEXTFILE": "text",
-    "CSV": "text",
-    "AVRO": "avro",
 }
 LAYOUTS: dict[str, tuple[str, str, str]] = {
     "parquet": (
@@ -29,7 +25,6 @@ LAYOUTS: dict[str, tuple[str, str, str]] = {
         f"{HADOOP}.orc.OrcSerde",
     ),
     "json": (TEXT_IN, TEXT_OUT, "org.openx.data.jsonserde.JsonSerDe"),
-    "text": (TEXT_IN, TEXT_OUT, LAZY),
 }
 
 

@@ -5,19 +5,52 @@ from __future__ import annotations
 import secrets
 import string
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from local.athena.catalog.partitions import default_location, folder, projected
 from local.athena.catalog.tables import GlueTable
 from local.athena.errors import QueryFailed
+from local.athena.lake import writer
 from local.athena.lake.objects import address
-from local.athena.lake.writer import File, Layout
-from local.athena.sql.relations import Column
-from local.athena.statements.base import Session
+from local.athena.lake.planner import Plan
+from local.athena.lake.writer import Layout
+from local.athena.results import ROWS
+from local.athena.sql.relations import Column, Relation
+from local.athena.statements.base import Outcome, Session
 from local.athena.statements.storage import FORMATS
 
 UNSTORABLE = ("timestamp with time zone", "time", "json", "uuid")
 Options = dict[str, str | list[str]]
+
+
+def store(
+    session: Session,
+    relation: Relation,
+    plan: Plan,
+    names: Sequence[str],
+    layout: Layout,
+    place: Callable[[Sequence[str]], str],
+) -> tuple[Outcome, dict[tuple[str, ...], str]]:
+    """Put a query's rows as objects, each partition's where `place` says: in a folder.
+
+    Answers the outcome of the statement, and the partitions with their places.
+    """
+    rows, files = writer.write(session.cursor, session.cache, relation, plan, names, layout)
+    places = {file.values: folder(place(file.values)) for file in files}
+    manifest = []
+    for file in files:
+        bucket, prefix = address(places[file.values])
+        key = f"{prefix}{object_name(session)}"
+        session.store.put(bucket, key, file.body)
+        manifest.append(f"s3://{bucket}/{key}")
+    return stored(manifest, rows, plan.scanned), places
+
+
+def stored(manifest: list[str], rows: int = 0, scanned: int = 0) -> Outcome:
+    """The outcome of a statement that stored rows: only their count."""
+    return Outcome(
+        ROWS, extension="", manifest=manifest, update_count=rows, scanned=scanned, rows=rows
+    )
 
 
 def object_name(session: Session) -> str:
@@ -26,15 +59,11 @@ def object_name(session: Session) -> str:
     return f"{session.now:%Y%m%d_%H%M%S}_00000_{tail}_{uuid.uuid4()}"
 
 
-def stored(session: Session, files: Sequence[File], locations: Sequence[str]) -> list[str]:
-    """Put files at locations (folders); answers the addresses of the objects."""
-    made = []
-    for file, location in zip(files, locations, strict=True):
-        bucket, prefix = address(location)
-        key = f"{folder(prefix)}{object_name(session)}{file.suffix}"
-        session.store.put(bucket, key, file.body)
-        made.append(f"s3://{bucket}/{key}")
-    return made
+def hives(location: str, names: Sequence[str]) -> Callable[[Sequence[str]], str]:
+    """Where Hive puts partitions under a location: `column=value/` for each of the columns."""
+    return lambda values: (
+        location + "".join(f"{name}={value}/" for name, value in zip(names, values, strict=True))
+    )
 
 
 def storable(columns: Sequence[Column]) -> list[str]:
@@ -75,7 +104,7 @@ def layout_of(options: Options, default: str = "PARQUET") -> Layout:
     form = FORMATS.get(name, name.lower())
     codec = text_option(options, "write_compression", "compression", f"{form}_compression")
     partitioned = list_option(options, "partitioned_by")
-    return Layout(form, codec, partitioned, text_option(options, "field_delimiter") or "\x01")
+    return Layout(form, codec, partitioned)
 
 
 def ordered(names: Sequence[str], partitioned: Sequence[str]) -> None:

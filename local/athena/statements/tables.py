@@ -8,7 +8,7 @@ from typing import Any
 
 from local.athena.errors import InvalidRequest, QueryFailed
 from local.athena.sql.types import parse
-from local.athena.statements.base import DDL, Outcome, Session, text_outcome, text_output
+from local.athena.statements.base import DDL, Outcome, Session, text_outcome
 from local.athena.statements.storage import FORMATS, LAYOUTS, descriptor
 from local.athena.statements.words import Word, Words
 
@@ -22,12 +22,10 @@ class Definition:
     substatement: str
     act: Callable[[Session], list[str]]
     kind: str = DDL
+    result: str = "{}.txt"
 
     def run(self, session: Session) -> Outcome:
         return text_outcome([], self.act(session))
-
-    def output(self, location: str, query_id: str) -> str:
-        return text_output(location, query_id)
 
 
 def failed(message: str) -> QueryFailed:
@@ -87,13 +85,13 @@ class TableClauses:
     comment: str | None = None
     location: str = ""
     properties: dict[str, str] = field(default_factory=dict)
-    form: str = "text"
+    form: str | None = None
     library: str | None = None
     serde: dict[str, str] = field(default_factory=dict)
     formats: tuple[str, str] | None = None
 
     def described(self, name: str) -> dict[str, Any]:
-        storage = descriptor(self.form, self.serde)
+        storage = descriptor(self.form or "json", self.serde)
         if self.library is not None:
             storage["SerdeInfo"]["SerializationLibrary"] = self.library
         if self.formats is not None:
@@ -124,6 +122,8 @@ def create_table(words: Words) -> Definition:
         _clause(words, clauses)
     if not clauses.location.startswith("s3://"):
         raise words.unexpected("LOCATION 's3://…'")
+    if not (clauses.form or clauses.library or clauses.formats):
+        raise InvalidRequest("Tables of text files are not supported by the local Athena")
 
     def act(session: Session) -> list[str]:
         database, name = session.place(names)
@@ -177,12 +177,12 @@ def _clause(words: Words, clauses: TableClauses) -> None:
         clauses.comment = words.string()
     elif words.take("PARTITIONED", "BY"):
         clauses.keys = columns(words)
+    elif words.take("ROW", "FORMAT", "DELIMITED"):
+        raise InvalidRequest("ROW FORMAT DELIMITED is not supported by the local Athena")
     elif words.take("ROW", "FORMAT", "SERDE"):
         clauses.library = words.string()
         if words.take("WITH", "SERDEPROPERTIES"):
             clauses.serde = words.properties()
-    elif words.take("ROW", "FORMAT", "DELIMITED"):
-        _delimited(words, clauses)
     elif words.take("STORED", "AS"):
         _stored(words, clauses)
     elif words.take("LOCATION"):
@@ -204,22 +204,6 @@ def _stored(words: Words, clauses: TableClauses) -> None:
     if form not in LAYOUTS:
         raise InvalidRequest(f"STORED AS {name} is not supported by the local Athena")
     clauses.form = form
-
-
-def _delimited(words: Words, clauses: TableClauses) -> None:
-    parts = {
-        ("FIELDS", "TERMINATED", "BY"): "field.delim",
-        ("ESCAPED", "BY"): "escape.delim",
-        ("COLLECTION", "ITEMS", "TERMINATED", "BY"): "collection.delim",
-        ("MAP", "KEYS", "TERMINATED", "BY"): "mapkey.delim",
-        ("LINES", "TERMINATED", "BY"): "line.delim",
-        ("NULL", "DEFINED", "AS"): "serialization.null.format",
-    }
-    while True:
-        taken = next((parts[given] for given in parts if words.take(*given)), None)
-        if taken is None:
-            return
-        clauses.serde[taken] = words.string()
 
 
 def drop_table(words: Words) -> Definition:

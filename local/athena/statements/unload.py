@@ -8,12 +8,10 @@ from sqlglot import exp
 
 from local.athena.catalog.partitions import folder
 from local.athena.errors import InvalidRequest, QueryFailed
-from local.athena.lake import writer
 from local.athena.lake.objects import address
-from local.athena.results import ROWS
 from local.athena.sql import grammar
 from local.athena.statements.base import DML, Outcome, Session
-from local.athena.statements.stored import Options, layout_of, ordered, storable, stored
+from local.athena.statements.stored import Options, hives, layout_of, ordered, storable, store
 from local.athena.statements.words import Words, cut
 
 
@@ -27,6 +25,7 @@ class Unload:
     options: Options
     kind: str = DML
     substatement: str = "UNLOAD"
+    result: str = "{}"
 
     @classmethod
     def parse(cls, sql: str, words: Words) -> Unload:
@@ -50,21 +49,5 @@ class Unload:
         relation, plan = session.translate(self.text, self.tree)
         columns = storable(relation.visible)
         ordered(columns, layout.partitioned)
-        rows, files = writer.write(session.cursor, session.cache, relation, plan, columns, layout)
-        places = [
-            self.target
-            + "".join(f"{k}={v}/" for k, v in zip(layout.partitioned, f.values, strict=True))
-            for f in files
-        ]
-        manifest = stored(session, files, places)
-        return Outcome(
-            ROWS,
-            extension="",
-            manifest=manifest,
-            update_count=rows,
-            scanned=plan.scanned,
-            rows=rows,
-        )
-
-    def output(self, location: str, query_id: str) -> str:
-        return f"{location}{query_id}"
+        where = hives(self.target, layout.partitioned)
+        return store(session, relation, plan, columns, layout, where)[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from local.cloudformation.aws import Aws
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import drop, tag_changes, tag_list
+from local.cloudformation.provider import Properties, Provider, Tagging, names, tag_list
+from local.cloudformation.providers.common import drop
 
 RESULT = "ResultConfiguration"
 REMOVABLE_RESULTS = ("OutputLocation", "EncryptionConfiguration", "ExpectedBucketOwner")
@@ -16,6 +16,13 @@ class WorkGroup(Provider):
     type = "AWS::Athena::WorkGroup"
     properties = names("Description Name RecursiveDeleteOption State Tags WorkGroupConfiguration")
     named = "Name"
+    settings = {
+        "Tags": Tagging(
+            "athena",
+            {"ResourceARN": "arn:aws:athena:{region}:{account}:workgroup/{id}"},
+            form=tag_list,
+        )
+    }
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws(
@@ -23,15 +30,16 @@ class WorkGroup(Provider):
             Name=name,
             Description=new.get("Description"),
             Configuration=new.get("WorkGroupConfiguration"),
-            Tags=new.get("Tags"),
         )
         return name
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
+        super().finish(aws, physical_id, new)
         if new.get("State") == "DISABLED":
             aws("athena:UpdateWorkGroup", WorkGroup=physical_id, State="DISABLED")
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        super().update(aws, physical_id, old, new)
         aws(
             "athena:UpdateWorkGroup",
             WorkGroup=physical_id,
@@ -39,12 +47,6 @@ class WorkGroup(Provider):
             State=new.get("State", "ENABLED"),
             ConfigurationUpdates=_updates(new.get("WorkGroupConfiguration", {})),
         )
-        arn = aws.arn("athena", f"workgroup/{physical_id}")
-        changed, gone = tag_changes(old, new)
-        if changed:
-            aws("athena:TagResource", ResourceARN=arn, Tags=tag_list(changed))
-        if gone:
-            aws("athena:UntagResource", ResourceARN=arn, TagKeys=gone)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         recursive = old.get("RecursiveDeleteOption", False)
@@ -64,12 +66,9 @@ def _updates(configuration: Properties) -> Properties:
 class NamedQuery(Provider):
     type = "AWS::Athena::NamedQuery"
     properties = names("Database Description Name QueryString WorkGroup")
+    subject = {"NamedQueryId": "{id}"}
+    deletion = "athena:DeleteNamedQuery"
+    shown = {"NamedQueryId": "{id}"}
 
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        return str(aws("athena:CreateNamedQuery", **{"Name": name} | new)["NamedQueryId"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("athena:DeleteNamedQuery", NamedQueryId=physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"NamedQueryId": physical_id}
+    def create(self, aws: Aws, name: str, new: Properties) -> Any:
+        return aws("athena:CreateNamedQuery", **{"Name": name} | new)["NamedQueryId"]

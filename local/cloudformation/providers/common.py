@@ -1,35 +1,18 @@
-"""What several providers need: tags in their several forms, and waiting for a state."""
+"""What several providers need: parts of properties, and waiting for a state."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from local.cloudformation.errors import Failure
 from local.cloudformation.provider import Properties
 
 Found = TypeVar("Found")
-Tags = list[dict[str, str]]
 PATIENCE = 60.0
 """Seconds after which a resource that does not get ready is a failure."""
 POLL = 0.02
-
-
-def tag_map(tags: Tags | None) -> dict[str, str] | None:
-    """Tags as the services have them that take a map; None when there are none."""
-    return {it["Key"]: it["Value"] for it in tags} if tags else None
-
-
-def tag_list(tags: Mapping[str, str], key: str = "Key", value: str = "Value") -> Tags:
-    return [{key: name, value: text} for name, text in tags.items()]
-
-
-def tag_changes(old: Properties, new: Properties) -> tuple[dict[str, str], list[str]]:
-    """The tags to set, and the names of those to remove."""
-    before, after = tag_map(old.get("Tags")) or {}, tag_map(new.get("Tags")) or {}
-    changed = {name: text for name, text in after.items() if before.get(name) != text}
-    return changed, [name for name in before if name not in after]
 
 
 def differ(old: Properties, new: Properties, *properties: str) -> bool:

@@ -6,13 +6,12 @@ from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.errors import Failure
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, tag_changes, tag_list, wait
+from local.cloudformation.provider import Properties, Provider, Setting, Tagging, names, tag_list
+from local.cloudformation.providers.common import differ, wait
 
 DESTINATIONS = {
     "ExtendedS3DestinationConfiguration": "ExtendedS3DestinationUpdate",
     "HttpEndpointDestinationConfiguration": "HttpEndpointDestinationUpdate",
-    "S3DestinationConfiguration": "S3DestinationUpdate",
 }
 RENAMED = {"S3BackupConfiguration": "S3BackupUpdate", "S3Configuration": "S3Update"}
 SWITCHES = names(
@@ -31,33 +30,30 @@ class DeliveryStream(Provider):
         | DESTINATIONS.keys()
     )
     named = "DeliveryStreamName"
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        aws("firehose:CreateDeliveryStream", **new | {"DeliveryStreamName": name})
-        return name
+    subject = {"DeliveryStreamName": "{id}"}
+    creation = "firehose:CreateDeliveryStream"
+    deletion = "firehose:DeleteDeliveryStream"
+    settings = {
+        "Tags": Tagging("firehose", subject, what="DeliveryStream", form=tag_list),
+        ENCRYPTION: Setting(
+            "firehose:StartDeliveryStreamEncryption",
+            lambda value: {ENCRYPTION: value},
+            "firehose:StopDeliveryStreamEncryption",
+        ),
+    }
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
         found = _settle(aws, physical_id)
         if found["DeliveryStreamStatus"] != "ACTIVE":
             reason = found.get("FailureDescription", {}).get("Details", "no reason given")
             raise Failure(f"Delivery stream {physical_id} failed: {reason}", "NotStabilized")
+        super().finish(aws, physical_id, new)
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         for name, update in DESTINATIONS.items():
             if differ(old, new, name):
                 self._redirect(aws, physical_id, update, old.get(name), new.get(name))
-        if differ(old, new, ENCRYPTION):
-            self._encrypt(aws, physical_id, new.get(ENCRYPTION))
-        changed, gone = tag_changes(old, new)
-        if changed:
-            aws(
-                "firehose:TagDeliveryStream", DeliveryStreamName=physical_id, Tags=tag_list(changed)
-            )
-        if gone:
-            aws("firehose:UntagDeliveryStream", DeliveryStreamName=physical_id, TagKeys=gone)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("firehose:DeleteDeliveryStream", DeliveryStreamName=physical_id)
+        super().update(aws, physical_id, old, new)
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
         return {"Arn": _settle(aws, physical_id)["DeliveryStreamARN"]}
@@ -78,16 +74,6 @@ class DeliveryStream(Provider):
             DestinationId=now["Destinations"][0]["DestinationId"],
             **{update: off | wanted},
         )
-
-    def _encrypt(self, aws: Aws, name: str, wanted: Properties | None) -> None:
-        if wanted:
-            aws(
-                "firehose:StartDeliveryStreamEncryption",
-                DeliveryStreamName=name,
-                DeliveryStreamEncryptionConfigurationInput=wanted,
-            )
-        else:
-            aws("firehose:StopDeliveryStreamEncryption", DeliveryStreamName=name)
 
 
 def _settle(aws: Aws, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.provider import Properties, Provider, names
+from local.cloudformation.providers.common import pick
 
 
 class Database(Provider):
@@ -20,13 +21,8 @@ class Database(Provider):
         return str(database["Name"])
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        database = {"Name": physical_id} | new["DatabaseInput"]
-        aws(
-            "glue:UpdateDatabase",
-            CatalogId=new["CatalogId"],
-            Name=physical_id,
-            DatabaseInput=database,
-        )
+        given = new | {"DatabaseInput": {"Name": physical_id} | new["DatabaseInput"]}
+        aws("glue:UpdateDatabase", Name=physical_id, **given)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         aws("glue:DeleteDatabase", CatalogId=old["CatalogId"], Name=physical_id)
@@ -39,27 +35,12 @@ class Table(Provider):
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         table = {"Name": name} | new.get("TableInput", {})
-        aws(
-            "glue:CreateTable",
-            CatalogId=new["CatalogId"],
-            DatabaseName=new["DatabaseName"],
-            TableInput=table,
-        )
+        aws("glue:CreateTable", **new | {"TableInput": table})
         return str(table["Name"])
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         table = {"Name": physical_id} | new.get("TableInput", {})
-        aws(
-            "glue:UpdateTable",
-            CatalogId=new["CatalogId"],
-            DatabaseName=new["DatabaseName"],
-            TableInput=table,
-        )
+        aws("glue:UpdateTable", **new | {"TableInput": table})
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws(
-            "glue:DeleteTable",
-            CatalogId=old["CatalogId"],
-            DatabaseName=old["DatabaseName"],
-            Name=physical_id,
-        )
+        aws("glue:DeleteTable", Name=physical_id, **pick(old, ["CatalogId", "DatabaseName"]))

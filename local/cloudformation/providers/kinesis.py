@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from local.cloudformation.aws import Aws
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, tag_changes, tag_map, wait, wait_gone
+from local.cloudformation.provider import Properties, Provider, Tagging, names, tag_map
+from local.cloudformation.providers.common import wait, wait_gone
 
 DAY = 24
 MODE = "StreamModeDetails"
@@ -20,11 +20,17 @@ class Stream(Provider):
 
     type = "AWS::Kinesis::Stream"
     properties = names(
-        "DesiredShardLevelMetrics Name RetentionPeriodHours ShardCount StreamEncryption "
-        "StreamModeDetails Tags"
+        "Name RetentionPeriodHours ShardCount StreamEncryption StreamModeDetails Tags"
     )
     named = "Name"
     longest = 128
+    subject = {"StreamName": "{id}"}
+    settings = {
+        "Tags": Tagging(
+            "kinesis", {"ResourceARN": "arn:aws:kinesis:{region}:{account}:stream/{id}"}
+        )
+    }
+    shown = {"Arn": "arn:aws:kinesis:{region}:{account}:stream/{id}"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws(
@@ -32,13 +38,8 @@ class Stream(Provider):
             StreamName=name,
             ShardCount=new.get("ShardCount", None if _on_demand(new) else 1),
             StreamModeDetails=new.get(MODE),
-            Tags=tag_map(new.get("Tags")),
         )
         return name
-
-    def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
-        _settle(aws, physical_id)
-        self._configure(aws, physical_id, {}, new)
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         now = _settle(aws, physical_id)
@@ -55,53 +56,28 @@ class Stream(Provider):
                 TargetShardCount=shards,
                 ScalingType="UNIFORM_SCALING",
             )
-            _settle(aws, physical_id)
-        self._configure(aws, physical_id, old, new)
-        changed, gone = tag_changes(old, new)
-        if changed:
-            aws("kinesis:AddTagsToStream", StreamName=physical_id, Tags=changed)
-        if gone:
-            aws("kinesis:RemoveTagsFromStream", StreamName=physical_id, TagKeys=gone)
+        super().update(aws, physical_id, old, new)
+
+    def configure(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        """Retention, encryption and tags as they are wanted."""
+        super().configure(aws, physical_id, old, new)
+        now, subject = _settle(aws, physical_id), {"StreamName": physical_id}
+        hours = new.get("RetentionPeriodHours", DAY)
+        if hours != now["RetentionPeriodHours"]:
+            way = "Increase" if hours > now["RetentionPeriodHours"] else "Decrease"
+            aws(f"kinesis:{way}StreamRetentionPeriod", RetentionPeriodHours=hours, **subject)
+        key = new.get("StreamEncryption", {}).get("KeyId")
+        current = now.get("KeyId") if now.get("EncryptionType") == "KMS" else None
+        encryption = {"EncryptionType": "KMS", "KeyId": key or current}
+        if key and key != current:
+            aws("kinesis:StartStreamEncryption", **subject, **encryption)
+        elif current and not key:
+            aws("kinesis:StopStreamEncryption", **subject, **encryption)
+        _settle(aws, physical_id)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         aws("kinesis:DeleteStream", StreamName=physical_id, EnforceConsumerDeletion=True)
         wait_gone(lambda: _summary(aws, physical_id), physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Arn": _summary(aws, physical_id)["StreamARN"]}
-
-    def _configure(self, aws: Aws, name: str, old: Properties, new: Properties) -> None:
-        """Retention, encryption and shard metrics as they are wanted."""
-        now = _summary(aws, name)
-        hours = new.get("RetentionPeriodHours", DAY)
-        if hours != now["RetentionPeriodHours"]:
-            way = "Increase" if hours > now["RetentionPeriodHours"] else "Decrease"
-            aws(f"kinesis:{way}StreamRetentionPeriod", StreamName=name, RetentionPeriodHours=hours)
-        key = new.get("StreamEncryption", {}).get("KeyId")
-        current = now.get("KeyId") if now.get("EncryptionType") == "KMS" else None
-        if key and key != current:
-            aws("kinesis:StartStreamEncryption", StreamName=name, EncryptionType="KMS", KeyId=key)
-        elif current and not key:
-            aws(
-                "kinesis:StopStreamEncryption", StreamName=name, EncryptionType="KMS", KeyId=current
-            )
-        if differ(old, new, "DesiredShardLevelMetrics"):
-            _monitor(
-                aws,
-                name,
-                old.get("DesiredShardLevelMetrics", []),
-                new.get("DesiredShardLevelMetrics", []),
-            )
-        _settle(aws, name)
-
-
-def _monitor(aws: Aws, name: str, old: list[str], new: list[str]) -> None:
-    for does, metrics in (
-        ("Disable", [it for it in old if it not in new]),
-        ("Enable", [it for it in new if it not in old]),
-    ):
-        if metrics:
-            aws(f"kinesis:{does}EnhancedMonitoring", StreamName=name, ShardLevelMetrics=metrics)
 
 
 def _on_demand(properties: Properties) -> bool:
@@ -128,13 +104,8 @@ class StreamConsumer(Provider):
     named = "ConsumerName"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        answer = aws(
-            "kinesis:RegisterStreamConsumer",
-            StreamARN=new["StreamARN"],
-            ConsumerName=name,
-            Tags=tag_map(new.get("Tags")),
-        )
-        return str(answer["Consumer"]["ConsumerARN"])
+        given = new | {"ConsumerName": name, "Tags": tag_map(new.get("Tags")) or None}
+        return str(aws("kinesis:RegisterStreamConsumer", **given)["Consumer"]["ConsumerARN"])
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
         wait(
@@ -155,22 +126,3 @@ class StreamConsumer(Provider):
     def _look(self, aws: Aws, arn: str) -> dict[str, Any]:
         answer = aws("kinesis:DescribeStreamConsumer", ConsumerARN=arn)
         return dict(answer["ConsumerDescription"])
-
-
-class ResourcePolicy(Provider):
-    type = "AWS::Kinesis::ResourcePolicy"
-    properties = names("ResourceArn ResourcePolicy")
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        aws(
-            "kinesis:PutResourcePolicy",
-            ResourceARN=new["ResourceArn"],
-            Policy=new["ResourcePolicy"],
-        )
-        return str(new["ResourceArn"])
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        self.create(aws, physical_id, new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("kinesis:DeleteResourcePolicy", ResourceARN=physical_id)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from local.cloudformation.aws import Aws
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, tag_changes, tag_list, tag_map
+from local.cloudformation.provider import Properties, Provider, Setting, Tagging, names
+from local.cloudformation.providers.common import drop
 
 DEFAULT_WINDOW = 30
+
+
+def tags(given: dict[str, str]) -> list[dict[str, str]]:
+    return [{"TagKey": name, "TagValue": text} for name, text in given.items()]
 
 
 class Key(Provider):
@@ -16,78 +18,47 @@ class Key(Provider):
 
     type = "AWS::KMS::Key"
     properties = names(
-        "Description EnableKeyRotation Enabled KeyPolicy KeySpec KeyUsage MultiRegion "
-        "PendingWindowInDays RotationPeriodInDays Tags"
+        "Description EnableKeyRotation Enabled KeyPolicy KeySpec KeyUsage PendingWindowInDays Tags"
     )
-    fixed = names("KeySpec KeyUsage MultiRegion")
+    fixed = names("KeySpec KeyUsage")
+    subject = {"KeyId": "{id}"}
+    settings = {
+        "KeyPolicy": Setting(
+            "kms:PutKeyPolicy", lambda value: {"PolicyName": "default", "Policy": value}
+        ),
+        "Description": Setting(
+            "kms:UpdateKeyDescription", lambda value: {"Description": value or ""}
+        ),
+        "Tags": Tagging("kms", {"KeyId": "{id}"}, form=tags),
+    }
+    shown = {"Arn": "arn:aws:kms:{region}:{account}:key/{id}", "KeyId": "{id}"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        answer = aws(
-            "kms:CreateKey",
-            Policy=new.get("KeyPolicy"),
-            Description=new.get("Description"),
-            KeySpec=new.get("KeySpec"),
-            KeyUsage=new.get("KeyUsage"),
-            MultiRegion=new.get("MultiRegion"),
-            Tags=tag_list(tag_map(new.get("Tags")) or {}, "TagKey", "TagValue"),
-        )
-        return str(answer["KeyMetadata"]["KeyId"])
+        later = (*self.settings, "EnableKeyRotation", "Enabled", "PendingWindowInDays")
+        return str(aws("kms:CreateKey", **drop(new, *later))["KeyMetadata"]["KeyId"])
 
-    def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
-        if new.get("EnableKeyRotation"):
-            self._rotate(aws, physical_id, new)
-        if not new.get("Enabled", True):
-            aws("kms:DisableKey", KeyId=physical_id)
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        if differ(old, new, "KeyPolicy") and "KeyPolicy" in new:
-            aws(
-                "kms:PutKeyPolicy", KeyId=physical_id, PolicyName="default", Policy=new["KeyPolicy"]
-            )
-        if differ(old, new, "Description"):
-            aws(
-                "kms:UpdateKeyDescription",
-                KeyId=physical_id,
-                Description=new.get("Description", ""),
-            )
-        if differ(old, new, "Enabled"):
-            does = "EnableKey" if new.get("Enabled", True) else "DisableKey"
-            aws(f"kms:{does}", KeyId=physical_id)
-        if differ(old, new, "EnableKeyRotation", "RotationPeriodInDays"):
-            self._rotate(aws, physical_id, new)
-        changed, gone = tag_changes(old, new)
-        if changed:
-            tags = tag_list(changed, "TagKey", "TagValue")
-            aws("kms:TagResource", KeyId=physical_id, Tags=tags)
-        if gone:
-            aws("kms:UntagResource", KeyId=physical_id, TagKeys=gone)
+    def configure(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        super().configure(aws, physical_id, old, new)
+        for name, switch, default in (
+            ("EnableKeyRotation", "KeyRotation", False),
+            ("Enabled", "Key", True),
+        ):
+            wanted = new.get(name, default)
+            if old.get(name, default) != wanted:
+                aws(f"kms:{'Enable' if wanted else 'Disable'}{switch}", KeyId=physical_id)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         window = old.get("PendingWindowInDays", DEFAULT_WINDOW)
         aws("kms:ScheduleKeyDeletion", KeyId=physical_id, PendingWindowInDays=window)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Arn": aws.arn("kms", f"key/{physical_id}"), "KeyId": physical_id}
-
-    def _rotate(self, aws: Aws, physical_id: str, new: Properties) -> None:
-        if new.get("EnableKeyRotation"):
-            days = new.get("RotationPeriodInDays")
-            aws("kms:EnableKeyRotation", KeyId=physical_id, RotationPeriodInDays=days)
-        else:
-            aws("kms:DisableKeyRotation", KeyId=physical_id)
 
 
 class Alias(Provider):
     type = "AWS::KMS::Alias"
     properties = names("AliasName TargetKeyId")
     named = "AliasName"
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        aws("kms:CreateAlias", AliasName=name, TargetKeyId=new["TargetKeyId"])
-        return name
+    subject = {"AliasName": "{id}"}
+    creation = "kms:CreateAlias"
+    deletion = "kms:DeleteAlias"
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        aws("kms:UpdateAlias", AliasName=physical_id, TargetKeyId=new["TargetKeyId"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("kms:DeleteAlias", AliasName=physical_id)
+        aws("kms:UpdateAlias", **new)

@@ -1,4 +1,4 @@
-"""Functions, layers, versions, aliases, permissions and event source mappings."""
+"""Functions, layers and permissions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.errors import Failure
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import (
-    differ,
-    drop,
-    pick,
-    tag_changes,
-    tag_map,
-    wait,
-)
+from local.cloudformation.provider import Properties, Provider, Setting, Tagging, names
+from local.cloudformation.providers.common import differ, drop, wait
 
+ARN = "arn:aws:lambda:{region}:{account}:function:{id}"
 CONFIGURATION: Properties = {
     "DeadLetterConfig": {"TargetArn": ""},
     "Description": "",
@@ -43,21 +37,25 @@ class Function(Provider):
         "Architectures Code FunctionName PackageType ReservedConcurrentExecutions Tags"
     )
     named = "FunctionName"
+    subject = {"FunctionName": "{id}"}
+    deletion = "lambda:DeleteFunction"
+    settings = {
+        "ReservedConcurrentExecutions": Setting(
+            "lambda:PutFunctionConcurrency",
+            lambda value: {"ReservedConcurrentExecutions": value},
+            "lambda:DeleteFunctionConcurrency",
+        ),
+        "Tags": Tagging("lambda", {"Resource": ARN}),
+    }
+    shown = {"Arn": ARN}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        given = drop(new, "Code", "ReservedConcurrentExecutions", "Tags", "FunctionName")
-        aws(
-            "lambda:CreateFunction",
-            FunctionName=name,
-            Code=_code(new),
-            Tags=tag_map(new.get("Tags")),
-            **given,
-        )
+        given = drop(new, "Code", "FunctionName", *self.settings)
+        aws("lambda:CreateFunction", FunctionName=name, Code=_code(new), **given)
         return name
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
-        if "ReservedConcurrentExecutions" in new:
-            self._reserve(aws, physical_id, new)
+        super().finish(aws, physical_id, new)
         _settle(aws, physical_id)
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
@@ -70,37 +68,18 @@ class Function(Provider):
                 **_code(new),
             )
             _settle(aws, physical_id)
-        if differ(old, new, *CONFIGURATION):
-            changed = {
-                name: new.get(name, CONFIGURATION[name])
-                for name in CONFIGURATION
-                if differ(old, new, name)
-            }
-            if "LoggingConfig" in changed and not changed["LoggingConfig"]:
+        changed = {
+            name: new.get(name, CONFIGURATION[name])
+            for name in CONFIGURATION
+            if differ(old, new, name)
+        }
+        if changed:
+            if not changed.get("LoggingConfig", True):
                 group = f"/aws/lambda/{physical_id}"
                 changed["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": group}
             aws("lambda:UpdateFunctionConfiguration", FunctionName=physical_id, **changed)
             _settle(aws, physical_id)
-        if differ(old, new, "ReservedConcurrentExecutions"):
-            self._reserve(aws, physical_id, new)
-        retag(aws, self.attributes(aws, physical_id, new)["Arn"], old, new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("lambda:DeleteFunction", FunctionName=physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Arn": aws.arn("lambda", f"function:{physical_id}")}
-
-    def _reserve(self, aws: Aws, name: str, new: Properties) -> None:
-        if "ReservedConcurrentExecutions" in new:
-            reserved = new["ReservedConcurrentExecutions"]
-            aws(
-                "lambda:PutFunctionConcurrency",
-                FunctionName=name,
-                ReservedConcurrentExecutions=reserved,
-            )
-        else:
-            aws("lambda:DeleteFunctionConcurrency", FunctionName=name)
+        super().update(aws, physical_id, old, new)
 
 
 def _code(new: Properties) -> Properties:
@@ -131,14 +110,6 @@ def _settle(aws: Aws, name: str) -> None:
     wait(lambda: aws("lambda:GetFunctionConfiguration", FunctionName=name), ready, name)
 
 
-def retag(aws: Aws, arn: str, old: Properties, new: Properties) -> None:
-    changed, gone = tag_changes(old, new)
-    if changed:
-        aws("lambda:TagResource", Resource=arn, Tags=changed)
-    if gone:
-        aws("lambda:UntagResource", Resource=arn, TagKeys=gone)
-
-
 class LayerVersion(Provider):
     """Every change publishes another version, also under the same LayerName."""
 
@@ -146,6 +117,7 @@ class LayerVersion(Provider):
     properties = names(
         "CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo"
     )
+    shown = {"LayerVersionArn": "{id}"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         answer = aws("lambda:PublishLayerVersion", **{"LayerName": name} | new)
@@ -155,75 +127,15 @@ class LayerVersion(Provider):
         *_, name, version = physical_id.split(":")
         aws("lambda:DeleteLayerVersion", LayerName=name, VersionNumber=int(version))
 
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"LayerVersionArn": physical_id}
-
 
 class Permission(Provider):
     type = "AWS::Lambda::Permission"
-    properties = names(
-        "Action EventSourceToken FunctionName FunctionUrlAuthType Principal PrincipalOrgID "
-        "SourceAccount SourceArn"
-    )
+    properties = names("Action FunctionName Principal SourceAccount SourceArn")
     longest = 100
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        aws("lambda:AddPermission", StatementId=name, **new)
-        return name
+    subject = {"StatementId": "{id}"}
+    creation = "lambda:AddPermission"
+    shown = {"Id": "{id}"}
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         function = old["FunctionName"]
         aws("lambda:RemovePermission", FunctionName=function, StatementId=physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Id": physical_id}
-
-
-class Version(Provider):
-    type = "AWS::Lambda::Version"
-    properties = names("CodeSha256 Description FunctionName")
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        return str(aws("lambda:PublishVersion", **new)["FunctionArn"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        function, _, version = physical_id.rpartition(":")
-        aws("lambda:DeleteFunction", FunctionName=function, Qualifier=version)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"FunctionArn": physical_id, "Version": physical_id.rpartition(":")[2]}
-
-
-class Alias(Provider):
-    type = "AWS::Lambda::Alias"
-    properties = names("Description FunctionName FunctionVersion Name")
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        return str(aws("lambda:CreateAlias", **new)["AliasArn"])
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        aws("lambda:UpdateAlias", **{"Description": ""} | new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("lambda:DeleteAlias", FunctionName=old["FunctionName"], Name=old["Name"])
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"AliasArn": physical_id}
-
-
-class EventInvokeConfig(Provider):
-    type = "AWS::Lambda::EventInvokeConfig"
-    properties = names(
-        "DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"
-    )
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        aws("lambda:PutFunctionEventInvokeConfig", **new)
-        return name
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        aws("lambda:PutFunctionEventInvokeConfig", **new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        subject = pick(old, ["FunctionName", "Qualifier"])
-        aws("lambda:DeleteFunctionEventInvokeConfig", **subject)

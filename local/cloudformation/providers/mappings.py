@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from local.cloudformation.aws import Aws
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, tag_map, wait, wait_gone
-from local.cloudformation.providers.lambdas import retag
+from local.cloudformation.provider import Properties, Provider, Tagging, names, tag_map
+from local.cloudformation.providers.common import differ, wait, wait_gone
+
+ARN = "arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"
 
 MAPPING: Properties = {
     "BatchSize": None,
@@ -35,8 +36,11 @@ class EventSourceMapping(Provider):
         "EventSourceArn StartingPosition StartingPositionTimestamp Tags"
     )
 
+    settings = {"Tags": Tagging("lambda", {"Resource": ARN})}
+    shown = {"Id": "{id}", "EventSourceMappingArn": ARN}
+
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        tags = tag_map(new.get("Tags"))
+        tags = tag_map(new.get("Tags")) or None
         return str(aws("lambda:CreateEventSourceMapping", **new | {"Tags": tags})["UUID"])
 
     def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
@@ -48,17 +52,11 @@ class EventSourceMapping(Provider):
             self._settle(aws, physical_id)
             aws("lambda:UpdateEventSourceMapping", UUID=physical_id, **changed)
             self._settle(aws, physical_id)
-        retag(aws, self._arn(aws, physical_id), old, new)
+        super().update(aws, physical_id, old, new)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         aws("lambda:DeleteEventSourceMapping", UUID=physical_id)
         wait_gone(lambda: self._look(aws, physical_id), physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Id": physical_id, "EventSourceMappingArn": self._arn(aws, physical_id)}
-
-    def _arn(self, aws: Aws, physical_id: str) -> str:
-        return aws.arn("lambda", f"event-source-mapping:{physical_id}")
 
     def _look(self, aws: Aws, physical_id: str) -> dict[str, Any]:
         return aws("lambda:GetEventSourceMapping", UUID=physical_id)

@@ -1,28 +1,16 @@
 """Buckets and their policies.
 
-A bucket is made bare; each of its settings is an API call of its own, in the table `SETTINGS`.
+A bucket is made bare; each of its settings is an API call of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from local.cloudformation.aws import Aws
 from local.cloudformation.errors import Failure
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, found, pick
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How a property is put on a bucket, and which call takes it away again."""
-
-    put: str
-    parameters: Callable[[Any], dict[str, Any]]
-    remove: str | None = None
-    """None: `put` with the parameters of an absent value."""
+from local.cloudformation.provider import Properties, Provider, Setting, names
+from local.cloudformation.providers.common import found, pick
 
 
 def _encryption(value: Any) -> dict[str, Any]:
@@ -95,14 +83,6 @@ def _renamed(given: dict[str, Any], **new_names: str) -> dict[str, Any]:
     return {new_names.get(name, name): value for name, value in given.items()}
 
 
-def _cors(value: Any) -> dict[str, Any]:
-    rules = [
-        _renamed(it, ExposedHeaders="ExposeHeaders", Id="ID", MaxAge="MaxAgeSeconds")
-        for it in value["CorsRules"]
-    ]
-    return {"CORSConfiguration": {"CORSRules": rules}}
-
-
 def _logging(value: Any) -> dict[str, Any]:
     if not value:
         return {"BucketLoggingStatus": {}}
@@ -113,31 +93,50 @@ def _logging(value: Any) -> dict[str, Any]:
     return {"BucketLoggingStatus": {"LoggingEnabled": enabled}}
 
 
+def _notification(value: Any) -> dict[str, Any]:
+    """One event per configuration here, a list of them in the API."""
+    given = value or {}
+    if other := sorted(given.keys() - {"QueueConfigurations"}):
+        raise Failure(f"NotificationConfiguration {other[0]} is not supported by the local AWS")
+    queues = [
+        {"QueueArn": it["Queue"], "Events": [it["Event"]]}
+        | (
+            {"Filter": {"Key": {"FilterRules": it["Filter"]["S3Key"]["Rules"]}}}
+            if "Filter" in it
+            else {}
+        )
+        for it in given.get("QueueConfigurations", ())
+    ]
+    return {"NotificationConfiguration": {"QueueConfigurations": queues} if queues else {}}
+
+
 def _versioning(value: Any) -> dict[str, Any]:
     return {"VersioningConfiguration": value or {"Status": "Suspended"}}
 
 
 SETTINGS = {
-    "BucketEncryption": Setting("PutBucketEncryption", _encryption, "DeleteBucketEncryption"),
-    "CorsConfiguration": Setting("PutBucketCors", _cors, "DeleteBucketCors"),
+    "BucketEncryption": Setting("s3:PutBucketEncryption", _encryption, "s3:DeleteBucketEncryption"),
     "LifecycleConfiguration": Setting(
-        "PutBucketLifecycleConfiguration", _lifecycle, "DeleteBucketLifecycle"
+        "s3:PutBucketLifecycleConfiguration", _lifecycle, "s3:DeleteBucketLifecycle"
     ),
-    "LoggingConfiguration": Setting("PutBucketLogging", _logging),
+    "LoggingConfiguration": Setting("s3:PutBucketLogging", _logging),
+    "NotificationConfiguration": Setting("s3:PutBucketNotificationConfiguration", _notification),
     "OwnershipControls": Setting(
-        "PutBucketOwnershipControls",
+        "s3:PutBucketOwnershipControls",
         lambda value: {"OwnershipControls": value},
-        "DeleteBucketOwnershipControls",
+        "s3:DeleteBucketOwnershipControls",
     ),
     "PublicAccessBlockConfiguration": Setting(
-        "PutPublicAccessBlock",
+        "s3:PutPublicAccessBlock",
         lambda value: {"PublicAccessBlockConfiguration": value},
-        "DeletePublicAccessBlock",
+        "s3:DeletePublicAccessBlock",
     ),
     "Tags": Setting(
-        "PutBucketTagging", lambda value: {"Tagging": {"TagSet": value}}, "DeleteBucketTagging"
+        "s3:PutBucketTagging",
+        lambda value: {"Tagging": {"TagSet": value}},
+        "s3:DeleteBucketTagging",
     ),
-    "VersioningConfiguration": Setting("PutBucketVersioning", _versioning),
+    "VersioningConfiguration": Setting("s3:PutBucketVersioning", _versioning),
 }
 
 
@@ -151,6 +150,15 @@ class Bucket(Provider):
     adoptable = True
     longest = 63
     lower = True
+    subject = {"Bucket": "{id}"}
+    deletion = "s3:DeleteBucket"
+    settings = SETTINGS
+    shown = {
+        "Arn": "arn:aws:s3:::{id}",
+        "DomainName": "{id}.s3.amazonaws.com",
+        "DualStackDomainName": "{id}.s3.dualstack.{region}.amazonaws.com",
+        "RegionalDomainName": "{id}.s3.{region}.amazonaws.com",
+    }
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         place = None if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
@@ -160,38 +168,15 @@ class Bucket(Provider):
         aws("s3:CreateBucket", Bucket=name, CreateBucketConfiguration=place)
         return name
 
-    def finish(self, aws: Aws, physical_id: str, new: Properties) -> None:
-        self.update(aws, physical_id, {}, new)
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        for name, setting in SETTINGS.items():
-            if not differ(old, new, name):
-                continue
-            if name in new or setting.remove is None:
-                given = setting.parameters(new.get(name))
-                aws(f"s3:{setting.put}", Bucket=physical_id, **given)
-            else:
-                aws(f"s3:{setting.remove}", Bucket=physical_id)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("s3:DeleteBucket", Bucket=physical_id)
-
     def exists(self, aws: Aws, name: str) -> bool:
         return found(lambda: aws("s3:HeadBucket", Bucket=name))
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        domain = f"s3.{aws.region}.amazonaws.com"
-        return {
-            "Arn": f"arn:aws:s3:::{physical_id}",
-            "DomainName": f"{physical_id}.s3.amazonaws.com",
-            "DualStackDomainName": f"{physical_id}.s3.dualstack.{aws.region}.amazonaws.com",
-            "RegionalDomainName": f"{physical_id}.{domain}",
-        }
 
 
 class BucketPolicy(Provider):
     type = "AWS::S3::BucketPolicy"
     properties = names("Bucket PolicyDocument")
+    subject = {"Bucket": "{id}"}
+    deletion = "s3:DeleteBucketPolicy"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws("s3:PutBucketPolicy", Bucket=new["Bucket"], Policy=new["PolicyDocument"])
@@ -199,6 +184,3 @@ class BucketPolicy(Provider):
 
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         self.create(aws, physical_id, new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("s3:DeleteBucketPolicy", Bucket=physical_id)

@@ -1,63 +1,40 @@
-"""Topics, their policies and subscriptions."""
+"""Topics and their policies."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from local.cloudformation.aws import Aws
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, found, tag_changes, tag_list
+from local.cloudformation.provider import Properties, Provider, Setting, Tagging, names, tag_list
+from local.cloudformation.providers.common import found
 
-ATTRIBUTES = {
-    "ContentBasedDeduplication": "false",
-    "DisplayName": "",
-    "KmsMasterKeyId": "",
-    "SignatureVersion": "1",
-    "TracingConfig": "PassThrough",
-}
-"""What SetTopicAttributes sets, and what a property that is gone goes back to."""
-SUBSCRIBED = names(
-    "DeliveryPolicy FilterPolicy FilterPolicyScope RawMessageDelivery RedrivePolicy "
-    "SubscriptionRoleArn"
-)
-GONE = {"FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": "false"}
+DEFAULTS = {"DisplayName": "", "KmsMasterKeyId": "", "TracingConfig": "PassThrough"}
+"""Attributes of a topic, and what one that is gone goes back to."""
+
+
+def _attribute(name: str) -> Setting:
+    return Setting(
+        "sns:SetTopicAttributes",
+        lambda value: {"AttributeName": name, "AttributeValue": value or DEFAULTS[name]},
+    )
 
 
 class Topic(Provider):
     type = "AWS::SNS::Topic"
-    properties = names("FifoTopic Tags TopicName") | ATTRIBUTES.keys()
+    properties = names("Tags TopicName") | DEFAULTS.keys()
     named = "TopicName"
-    longest = 256 - len(".fifo")
+    longest = 256
+    subject = {"TopicArn": "{id}"}
+    deletion = "sns:DeleteTopic"
+    settings = {name: _attribute(name) for name in DEFAULTS} | {
+        "Tags": Tagging("sns", {"ResourceArn": "{id}"}, form=tag_list)
+    }
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        attributes = {key: new[key] for key in ATTRIBUTES if key in new}
-        if new.get("FifoTopic"):
-            attributes["FifoTopic"] = "true"
-            name = name if "TopicName" in new else f"{name}.fifo"
-        answer = aws("sns:CreateTopic", Name=name, Attributes=attributes, Tags=new.get("Tags"))
-        return str(answer["TopicArn"])
+        return str(aws("sns:CreateTopic", Name=name)["TopicArn"])
 
     def exists(self, aws: Aws, name: str) -> bool:
         return found(lambda: aws("sns:GetTopicAttributes", TopicArn=aws.arn("sns", name)))
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        for name, default in ATTRIBUTES.items():
-            if differ(old, new, name):
-                value = new.get(name, default)
-                aws(
-                    "sns:SetTopicAttributes",
-                    TopicArn=physical_id,
-                    AttributeName=name,
-                    AttributeValue=value,
-                )
-        changed, gone = tag_changes(old, new)
-        if changed:
-            aws("sns:TagResource", ResourceArn=physical_id, Tags=tag_list(changed))
-        if gone:
-            aws("sns:UntagResource", ResourceArn=physical_id, TagKeys=gone)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("sns:DeleteTopic", TopicArn=physical_id)
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
         return {"TopicArn": physical_id, "TopicName": physical_id.rpartition(":")[2]}
@@ -93,36 +70,3 @@ class TopicPolicy(Provider):
 
 def _set_policy(aws: Aws, topic: str, document: Any) -> None:
     aws("sns:SetTopicAttributes", TopicArn=topic, AttributeName="Policy", AttributeValue=document)
-
-
-class Subscription(Provider):
-    type = "AWS::SNS::Subscription"
-    properties = names("Endpoint Protocol TopicArn") | SUBSCRIBED
-
-    def create(self, aws: Aws, name: str, new: Properties) -> str:
-        answer = aws(
-            "sns:Subscribe",
-            TopicArn=new["TopicArn"],
-            Protocol=new["Protocol"],
-            Endpoint=new.get("Endpoint"),
-            Attributes={key: new[key] for key in SUBSCRIBED if key in new},
-            ReturnSubscriptionArn=True,
-        )
-        return str(answer["SubscriptionArn"])
-
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        for name in SUBSCRIBED:
-            if differ(old, new, name):
-                value = new.get(name, GONE.get(name, "{}"))
-                aws(
-                    "sns:SetSubscriptionAttributes",
-                    SubscriptionArn=physical_id,
-                    AttributeName=name,
-                    AttributeValue=value,
-                )
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("sns:Unsubscribe", SubscriptionArn=physical_id)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return {"Arn": physical_id}

@@ -6,14 +6,11 @@ import json
 from typing import Any
 
 from local.cloudformation.aws import Aws
-from local.cloudformation.provider import Properties, Provider, names
-from local.cloudformation.providers.common import differ, found, tag_changes, tag_map
+from local.cloudformation.provider import Properties, Provider, Tagging, names
+from local.cloudformation.providers.common import differ, found
 
 ATTRIBUTES: dict[str, str] = {
-    "ContentBasedDeduplication": "false",
-    "DeduplicationScope": "queue",
     "DelaySeconds": "0",
-    "FifoThroughputLimit": "perQueue",
     "KmsDataKeyReusePeriodSeconds": "300",
     "KmsMasterKeyId": "",
     "MaximumMessageSize": "262144",
@@ -29,23 +26,21 @@ ATTRIBUTES: dict[str, str] = {
 
 class Queue(Provider):
     type = "AWS::SQS::Queue"
-    properties = names("FifoQueue QueueName Tags") | ATTRIBUTES.keys()
+    properties = names("QueueName Tags") | ATTRIBUTES.keys()
     named = "QueueName"
-    longest = 80 - len(".fifo")
+    longest = 80
+    subject = {"QueueUrl": "{id}"}
+    deletion = "sqs:DeleteQueue"
+    settings = {"Tags": Tagging("sqs", {"QueueUrl": "{id}"}, what="Queue")}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        attributes = {key: _text(new[key]) for key in ATTRIBUTES if key in new}
-        if new.get("FifoQueue"):
-            attributes["FifoQueue"] = "true"
-            name = name if "QueueName" in new else f"{name}.fifo"
-        tags = tag_map(new.get("Tags"))
-        answer = aws("sqs:CreateQueue", QueueName=name, Attributes=attributes, Tags=tags)
-        return str(answer["QueueUrl"])
+        return str(aws("sqs:CreateQueue", QueueName=name)["QueueUrl"])
 
     def exists(self, aws: Aws, name: str) -> bool:
         return found(lambda: aws("sqs:GetQueueUrl", QueueName=name))
 
-    def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+    def configure(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
+        super().configure(aws, physical_id, old, new)
         changed = {
             key: _text(new.get(key, default))
             for key, default in ATTRIBUTES.items()
@@ -53,14 +48,6 @@ class Queue(Provider):
         }
         if changed:
             aws("sqs:SetQueueAttributes", QueueUrl=physical_id, Attributes=changed)
-        tags, gone = tag_changes(old, new)
-        if tags:
-            aws("sqs:TagQueue", QueueUrl=physical_id, Tags=tags)
-        if gone:
-            aws("sqs:UntagQueue", QueueUrl=physical_id, TagKeys=gone)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("sqs:DeleteQueue", QueueUrl=physical_id)
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
         name = physical_id.rpartition("/")[2]

@@ -172,16 +172,6 @@ def test_queries_are_listed_by_workgroup_newest_first_in_pages(athena: Athena) -
     assert "NextToken" not in rest
 
 
-def test_runtime_statistics_count_rows_and_bytes(athena: Athena) -> None:
-    found = athena.finish("SELECT carrier FROM carriers")
-    runtime = athena.client.get_query_runtime_statistics(
-        QueryExecutionId=found["QueryExecutionId"]
-    )["QueryRuntimeStatistics"]
-    assert runtime["Rows"]["OutputRows"] == len(data.CARRIERS)
-    assert runtime["Rows"]["InputBytes"] == found["Statistics"]["DataScannedInBytes"]
-    assert runtime["OutputStage"]["State"] == "FINISHED"
-
-
 # --- failing and stopping
 
 
@@ -486,7 +476,7 @@ def test_a_scan_limit_below_ten_megabytes_is_refused(athena: Athena) -> None:
     assert code == "InvalidRequestException"
 
 
-# --- named queries and prepared statements
+# --- named queries
 
 
 def test_a_named_query_is_kept_changed_and_deleted(athena: Athena) -> None:
@@ -513,39 +503,6 @@ def test_a_named_query_is_kept_changed_and_deleted(athena: Athena) -> None:
     client.delete_named_query(NamedQueryId=made)
     assert client.list_named_queries(WorkGroup="names")["NamedQueryIds"] == []
     assert refused(client.get_named_query, NamedQueryId=made)[0] == "InvalidRequestException"
-
-
-def test_a_prepared_statement_is_executed_with_values(athena: Athena) -> None:
-    client = athena.client
-    client.create_prepared_statement(
-        StatementName="by_carrier",
-        WorkGroup="primary",
-        QueryStatement="SELECT count(*) FROM flights WHERE carrier = ? AND event_date = ?",
-    )
-    expected = sum(
-        row["carrier"] == "AA" and row["event_date"] == "2024-01-06" for row in data.flights()
-    )
-    sql = "EXECUTE by_carrier USING 'AA', '2024-01-06'"
-    assert athena.ask(sql).values == [(expected,)]
-    assert athena.ask(
-        "EXECUTE by_carrier", ExecutionParameters=["'AA'", "'2024-01-06'"]
-    ).values == [(expected,)]
-    assert "by_carrier" in [
-        entry["StatementName"]
-        for entry in client.list_prepared_statements(WorkGroup="primary")["PreparedStatements"]
-    ]
-    client.delete_prepared_statement(StatementName="by_carrier", WorkGroup="primary")
-    code, _, _ = refused(
-        client.get_prepared_statement, StatementName="by_carrier", WorkGroup="primary"
-    )
-    assert code == "ResourceNotFoundException"
-
-
-def test_prepare_and_deallocate_are_statements_too(athena: Athena) -> None:
-    athena.ask("PREPARE twice FROM SELECT ? * 2")
-    assert athena.ask("EXECUTE twice USING 21").values == [(42,)]
-    athena.ask("DEALLOCATE PREPARE twice")
-    assert athena.reason("EXECUTE twice USING 21").startswith("NOT_FOUND")
 
 
 # --- the catalog
@@ -583,4 +540,7 @@ def test_other_operations_are_refused_by_their_name(athena: Athena) -> None:
     )
     assert refused(athena.client.create_data_catalog, Name="x", Type="LAMBDA")[1] == (
         "CreateDataCatalog is not supported by the local Athena"
+    )
+    assert refused(athena.client.list_prepared_statements, WorkGroup="primary")[1] == (
+        "ListPreparedStatements is not supported by the local Athena"
     )

@@ -377,8 +377,6 @@ def test_registered_partitions_are_read_from_where_they_are_registered(athena: A
         ("day=2024-01-02/kind=2",),
         ("day=2024-01-03/kind=3",),
     ]
-    athena.ask("ALTER TABLE registered DROP PARTITION (day = '2024-01-02', kind = 2)")
-    assert athena.ask("SELECT count(*) FROM registered").values == [(2,)]
 
 
 def test_msck_repair_registers_what_is_there_once(athena: Athena) -> None:

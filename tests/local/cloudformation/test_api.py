@@ -42,7 +42,7 @@ def test_parameters_are_kept_changed_and_hidden(cloud: Cloud) -> None:
     assert found["Attributes"] == {"DelaySeconds": "7"}
 
 
-def test_a_template_is_summarized_and_validated(cloud: Cloud) -> None:
+def test_a_template_is_summarized(cloud: Cloud) -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
     text = body(DELAYED | {"Role": role}, {"declared": DECLARED, "Description": "it"})
     summary = cloud.formation.get_template_summary(TemplateBody=text)
@@ -69,11 +69,8 @@ def test_a_template_is_summarized_and_validated(cloud: Cloud) -> None:
         "Capabilities": ["CAPABILITY_IAM"],
         "ResourceTypes": ["AWS::IAM::Role", "AWS::SQS::Queue"],
     }
-    valid = cloud.formation.validate_template(TemplateBody=text)
-    assert (valid["Description"], valid["Capabilities"]) == ("it", ["CAPABILITY_IAM"])
-    assert [it["ParameterKey"] for it in valid["Parameters"]] == ["Delay", "Hidden"]
     with pytest.raises(ClientError, match="At least one Resources member must be defined"):
-        cloud.formation.validate_template(TemplateBody="{}")
+        cloud.formation.get_template_summary(TemplateBody="{}")
 
 
 def test_the_template_comes_back_as_it_was_sent(cloud: Cloud) -> None:
@@ -95,15 +92,12 @@ def test_stacks_resources_and_events_are_listed(cloud: Cloud) -> None:
     assert len(summaries) == 40
     by_id = cloud.formation.describe_stack_resources(PhysicalResourceId=url)["StackResources"]
     assert {it["StackName"] for it in by_id} == {name}
-    detail = cloud.formation.describe_stack_resource(StackName=name, LogicalResourceId="Queue07")
-    shown = detail["StackResourceDetail"]
+    (shown,) = (it for it in summaries if it["LogicalResourceId"] == "Queue07")
     assert (shown["PhysicalResourceId"], shown["ResourceType"], shown["ResourceStatus"]) == (
         url,
         "AWS::SQS::Queue",
         "CREATE_COMPLETE",
     )
-    with pytest.raises(ClientError, match=f"Resource Gone does not exist for stack {name}"):
-        cloud.formation.describe_stack_resource(StackName=name, LogicalResourceId="Gone")
     properties = [
         json.loads(it["ResourceProperties"])
         for it in cloud.events(name)

@@ -13,11 +13,7 @@ from local.cloudformation.providers import PROVIDERS
 from tests.local.cloudformation.cases import CASES, Case
 from tests.local.cloudformation.conftest import Cloud
 
-MARKERS = {
-    "AWS::CDK::Metadata",
-    "AWS::CloudFormation::WaitCondition",
-    "AWS::CloudFormation::WaitConditionHandle",
-}
+MARKERS = {"AWS::CDK::Metadata"}
 
 
 @pytest.fixture(scope="module")
@@ -85,24 +81,27 @@ def test_a_resource_is_made_changed_and_deleted(
 
 
 def test_markers_need_nothing_but_their_names(cloud: Cloud) -> None:
-    resources = {
-        "Metadata": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": "v2"}},
-        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
-        "Done": {"Type": "AWS::CloudFormation::WaitCondition", "DependsOn": "Metadata"},
-    }
-    name = cloud.create(resources)
-    assert cloud.status(name) == "CREATE_COMPLETE"
-    assert sorted(cloud.resources(name)) == sorted(resources)
+    name = cloud.create({"It": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": "v2"}}})
+    assert (cloud.status(name), list(cloud.resources(name))) == ("CREATE_COMPLETE", ["It"])
 
 
-def test_a_wait_condition_does_not_pretend_that_a_signal_came(cloud: Cloud) -> None:
-    wait = {"Handle": {"Ref": "Handle"}, "Timeout": "10"}
-    name = cloud.create(
-        {
-            "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
-            "Wait": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": wait},
-        }
-    )
-    assert cloud.reasons(name) == {
-        "Wait": "Signals to a WaitCondition are not supported by the local AWS"
-    }
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "AWS::CloudFormation::WaitCondition",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Kinesis::ResourcePolicy",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Version",
+        "AWS::Logs::MetricFilter",
+        "AWS::Logs::SubscriptionFilter",
+        "AWS::SNS::Subscription",
+        "AWS::Scheduler::Schedule",
+    ],
+)
+def test_what_neither_the_pipeline_nor_the_cdk_needs_is_refused_by_its_name(
+    cloud: Cloud, kind: str
+) -> None:
+    name = cloud.create({"It": {"Type": kind}})
+    assert cloud.reasons(name) == {"It": f"Resource type {kind} is not supported by the local AWS"}

@@ -3,19 +3,16 @@
 import io
 import itertools
 import json
-import textwrap
 import time
-import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import AWS
-
-T = TypeVar("T")
+from tests.local.lab import index, trusting, until
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/delivery"
@@ -24,15 +21,6 @@ SOON = {"SizeInMBs": 5, "IntervalInSeconds": 10}
 """Half a second with the scale of the local AWS."""
 PARTITIONED = {"SizeInMBs": 64, "IntervalInSeconds": 60}
 COLUMNS = {"id": "bigint", "name": "string", "at": "timestamp"}
-
-
-def until(found: Callable[[], T | None], seconds: float = 20.0) -> T:
-    """What `found` returns as soon as it is true; fails after the given time."""
-    end = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < end, "it never came about"
-        time.sleep(0.02)
-    return value
 
 
 class Lab:
@@ -48,7 +36,7 @@ class Lab:
         self.glue = aws.client("glue")
         self.logs = aws.client("logs")
         self.cloudwatch = aws.client("cloudwatch")
-        self._iam = aws.client("iam")
+        self._role = trusting(aws)
         self.bucket = self.name("bucket")
         self.s3.create_bucket(Bucket=self.bucket)
         self._streams: list[str] = []
@@ -171,30 +159,12 @@ class Lab:
     def function(self, body: str) -> str:
         """The ARN of a function; `body` sees record, data, number and event."""
         name = self.name("function")
-        asset = io.BytesIO()
-        with zipfile.ZipFile(asset, "w") as archive:
-            archive.writestr("index.py", HANDLER + textwrap.indent(textwrap.dedent(body), "    "))
-        role = self._iam.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "lambda.amazonaws.com"},
-                            "Action": "sts:AssumeRole",
-                        }
-                    ],
-                }
-            ),
-        )
         arn: str = self.functions.create_function(
             FunctionName=name,
             Runtime="python3.14",
-            Role=role["Role"]["Arn"],
+            Role=self._role,
             Handler="index.handler",
-            Code={"ZipFile": asset.getvalue()},
+            Code={"ZipFile": index(HANDLER, body)},
         )["FunctionArn"]
         return arn
 

@@ -344,6 +344,11 @@ def test_a_column_that_the_serde_cannot_read_is_refused(lab: Lab) -> None:
              "ProcessingConfiguration": processing(Decompression={"CompressionFormat": "GZIP"})}},
             "the processor Decompression",
         ),
+        (
+            {"ExtendedS3DestinationConfiguration": {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::b",
+             "CompressionFormat": "Snappy"}},
+            "the compression Snappy",
+        ),
     ],
 )  # fmt: skip
 def test_what_the_local_aws_lacks_is_refused_by_name(

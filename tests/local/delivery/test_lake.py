@@ -9,7 +9,8 @@ from typing import Any
 
 from pyarrow import orc
 
-from tests.local.delivery.conftest import PARTITIONED, Lab, processing, until
+from tests.local.delivery.conftest import PARTITIONED, Lab, processing
+from tests.local.lab import until
 
 KEYED = "data/day=!{partitionKeyFromLambda:day}/"
 BY_DAY = """

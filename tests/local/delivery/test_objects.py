@@ -8,7 +8,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.delivery.conftest import ROLE, SOON, Lab, processing, until
+from tests.local.delivery.conftest import ROLE, SOON, Lab, processing
+from tests.local.lab import until
 
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 LOG = {"Enabled": True, "LogGroupName": "/delivery", "LogStreamName": "S3Delivery"}
@@ -45,7 +46,6 @@ def test_a_delimiter_lies_between_records(lab: Lab) -> None:
     [
         ({"CompressionFormat": "GZIP"}, r"\.gz", "gzip"),
         ({"CompressionFormat": "GZIP", "FileExtension": ".json.gz"}, r"\.json\.gz", "gzip"),
-        ({"CompressionFormat": "ZIP"}, r"\.zip", "zip"),
         ({"FileExtension": ".jsonl"}, r"\.jsonl", None),
     ],
 )

@@ -1,72 +1,23 @@
 """HTTP endpoints: a receiver on this machine that takes, refuses, comes back and breaks rules."""
 
 import base64
-import gzip
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import AWS
-from tests.local.delivery.conftest import ROLE, Lab, until
-
-Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
-
-
-class Receiver:
-    """Keeps every request; `answer` decides what comes back."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
-        self.answer: Answer = taken
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                document = json.loads(body)
-                receiver.requests.append((dict(self.headers), document))
-                status, answer = receiver.answer(document)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/in"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def records(self) -> list[bytes]:
-        """The records of every request, in order."""
-        bodies = [body for _, body in self.requests]
-        return [base64.b64decode(one["data"]) for body in bodies for one in body["records"]]
-
-
-def taken(request: dict[str, Any]) -> tuple[int, bytes]:
-    return 200, json.dumps({"requestId": request["requestId"], "timestamp": 1}).encode()
-
-
-def refused(request: dict[str, Any]) -> tuple[int, bytes]:
-    body = {"requestId": request["requestId"], "timestamp": 1, "errorMessage": "no"}
-    return 500, json.dumps(body).encode()
+from tests.local.delivery.conftest import ROLE, Lab
+from tests.local.lab import until
+from tests.receiver import Receiver, receiving, refused, taken
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+    with receiving() as found:
+        yield found
 
 
 def delivery(lab: Lab, receiver: Receiver, **more: Any) -> str:

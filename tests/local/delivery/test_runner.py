@@ -16,7 +16,8 @@ from local.delivery.failure import Reason
 from local.delivery.stream import DeliveryStream
 from local.delivery.world import Unavailable
 from local.functions import Invocation
-from tests.local.delivery.conftest import ROLE, until
+from tests.local.delivery.conftest import ROLE
+from tests.local.lab import until
 
 AWAY = Unavailable(Reason("S3.NoSuchBucket", "It does not exist."))
 

@@ -2,7 +2,8 @@
 
 import time
 
-from tests.local.delivery.conftest import Lab, until
+from tests.local.delivery.conftest import Lab
+from tests.local.lab import until
 
 
 def test_only_what_is_put_after_the_creation_is_delivered(lab: Lab) -> None:

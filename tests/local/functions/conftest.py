@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import json
 import time
 import uuid
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import AWS
+from tests.local.lab import package, trusting
 
 RUNTIME = "python3.14"
 
@@ -114,29 +113,6 @@ class Make(Protocol):
     def __call__(
         self, code: str = "", files: dict[str, str] | None = None, **options: Any
     ) -> str: ...
-
-
-def trusting(aws: Any, service: str) -> str:
-    """A role that the service may assume; its ARN."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": "sts:AssumeRole",
-    }
-    made = aws.client("iam").create_role(
-        RoleName=f"role-{uuid.uuid4().hex[:12]}",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-    )
-    return str(made["Role"]["Arn"])
-
-
-def package(files: Mapping[str, str | bytes]) -> bytes:
-    """The bytes of a zip file."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return data.getvalue()
 
 
 def refused(call: Callable[[], object]) -> tuple[str, str]:

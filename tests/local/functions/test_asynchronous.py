@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local import functions as runtime
 from tests.local.functions.conftest import Functions, refused
+from tests.local.lab import until
 
 if TYPE_CHECKING:
     from local.server import LocalAWS
@@ -45,15 +46,6 @@ class Queue:
             ).get("Messages")
         )[0]
         return dict(message)
-
-
-def until(question: Callable[[], Any]) -> Any:
-    """The first answer that is something."""
-    deadline = time.monotonic() + 10
-    while not (answer := question()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return answer
 
 
 def send(functions: Functions, name: str, event: Any) -> str:

@@ -6,7 +6,8 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
-from tests.local.functions.conftest import package, refused
+from tests.local.functions.conftest import refused
+from tests.local.lab import package
 
 if TYPE_CHECKING:
     from tests.local.functions.conftest import Functions

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tests.local.functions.conftest import package, refused, trusting
+from tests.local.functions.conftest import refused
+from tests.local.lab import package, trusting
 
 if TYPE_CHECKING:
     from tests.local.functions.conftest import Functions

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore import xform_name
 
 from local.settings import ACCESS_KEY, ACCOUNT
 from tests.local.kinesis.conftest import MakeStream, arn, refused, shard
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+
+    from tests.conftest import AWS
 
 
 def described(kinesis: "KinesisClient", name: str) -> dict[str, Any]:
@@ -186,20 +189,12 @@ def test_encryption_is_echoed_wherever_aws_echoes_it(
     assert described(kinesis, name)["EncryptionType"] == "NONE"
 
 
-def test_tags_of_a_stream_are_the_same_through_both_interfaces(
-    kinesis: "KinesisClient", make_stream: MakeStream
-) -> None:
-    name = make_stream(ShardCount=1, Tags={"a": "1"})
-    kinesis.add_tags_to_stream(StreamName=name, Tags={"b": "2", "c": "3"})
-    kinesis.tag_resource(ResourceARN=arn(name), Tags={"d": "4"})
-    kinesis.remove_tags_from_stream(StreamName=name, TagKeys=["b"])
+def test_tags_are_set_and_removed(kinesis: "KinesisClient", make_stream: MakeStream) -> None:
+    name = make_stream(ShardCount=1, Tags={"a": "1", "b": "2"})
+    kinesis.tag_resource(ResourceARN=arn(name), Tags={"b": "3", "c": "4"})
     kinesis.untag_resource(ResourceARN=arn(name), TagKeys=["a"])
-    tags = [{"Key": "c", "Value": "3"}, {"Key": "d", "Value": "4"}]
-    page = kinesis.list_tags_for_stream(StreamName=name, Limit=1)
-    rest = kinesis.list_tags_for_stream(StreamName=name, ExclusiveStartTagKey="c")
+    tags = [{"Key": "b", "Value": "3"}, {"Key": "c", "Value": "4"}]
     assert kinesis.list_tags_for_resource(ResourceARN=arn(name))["Tags"] == tags
-    assert (page["Tags"], page["HasMoreTags"]) == (tags[:1], True)
-    assert (rest["Tags"], rest["HasMoreTags"]) == (tags[1:], False)
 
 
 def test_a_stream_has_at_most_fifty_tags(kinesis: "KinesisClient", make_stream: MakeStream) -> None:
@@ -207,49 +202,6 @@ def test_a_stream_has_at_most_fifty_tags(kinesis: "KinesisClient", make_stream: 
     many = {f"key-{number}": "value" for number in range(51)}
     code, _ = refused(lambda: kinesis.tag_resource(ResourceARN=arn(name), Tags=many))
     assert code == "InvalidArgumentException"
-
-
-def test_a_resource_policy_is_kept_and_deleted(
-    kinesis: "KinesisClient", make_stream: MakeStream
-) -> None:
-    resource = arn(make_stream())
-    policy = '{"Version":"2012-10-17","Statement":[]}'
-    kinesis.put_resource_policy(ResourceARN=resource, Policy=policy)
-    assert kinesis.get_resource_policy(ResourceARN=resource)["Policy"] == policy
-    kinesis.delete_resource_policy(ResourceARN=resource)
-    assert refused(lambda: kinesis.delete_resource_policy(ResourceARN=resource)) == (
-        "ResourceNotFoundException",
-        f"No resource policy found for resource ARN {resource}.",
-    )
-
-
-def test_enhanced_monitoring_says_what_was_and_what_is(
-    kinesis: "KinesisClient", make_stream: MakeStream
-) -> None:
-    name = make_stream()
-    kinesis.enable_enhanced_monitoring(
-        StreamName=name, ShardLevelMetrics=["IncomingBytes", "IncomingRecords"]
-    )
-    answer: dict[str, Any] = {
-        **kinesis.disable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["IncomingBytes"])
-    }
-    del answer["ResponseMetadata"]
-    assert answer == {
-        "StreamName": name,
-        "StreamARN": arn(name),
-        "CurrentShardLevelMetrics": ["IncomingBytes", "IncomingRecords"],
-        "DesiredShardLevelMetrics": ["IncomingRecords"],
-    }
-
-
-def test_limits_count_what_exists(kinesis: "KinesisClient", make_stream: MakeStream) -> None:
-    before = kinesis.describe_limits()
-    make_stream(ShardCount=3)
-    make_stream(StreamModeDetails={"StreamMode": "ON_DEMAND"})
-    after = kinesis.describe_limits()
-    assert after["OpenShardCount"] - before["OpenShardCount"] == 3
-    assert after["OnDemandStreamCount"] - before["OnDemandStreamCount"] == 1
-    assert (after["ShardLimit"], after["OnDemandStreamCountLimit"]) == (20_000, 50)
 
 
 def test_more_shards_than_an_account_may_have_are_refused(kinesis: "KinesisClient") -> None:
@@ -291,8 +243,36 @@ def test_what_breaks_the_model_is_refused_in_the_words_of_aws(
     )
 
 
-def test_what_the_local_aws_lacks_is_refused_by_name(kinesis: "KinesisClient") -> None:
-    assert refused(lambda: kinesis.describe_account_settings()) == (
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "AddTagsToStream",
+        "DescribeAccountSettings",
+        "DescribeLimits",
+        "EnableEnhancedMonitoring",
+        "PutResourcePolicy",
+    ],
+)
+def test_what_the_local_aws_lacks_is_refused_by_name(
+    kinesis: "KinesisClient", operation: str
+) -> None:
+    given: dict[str, dict[str, Any]] = {
+        "AddTagsToStream": {"StreamName": "s", "Tags": {"a": "b"}},
+        "EnableEnhancedMonitoring": {"StreamName": "s", "ShardLevelMetrics": ["ALL"]},
+        "PutResourcePolicy": {"ResourceARN": arn("s"), "Policy": "{}"},
+    }
+    call = getattr(kinesis, xform_name(operation))
+    assert refused(lambda: call(**given.get(operation, {}))) == (
         "UnsupportedOperation",
-        "The local AWS does not support the operation DescribeAccountSettings of Kinesis.",
+        f"The local AWS does not support the operation {operation} of Kinesis.",
     )
+
+
+def test_logs_are_not_put_on_a_stream(aws: "AWS") -> None:
+    logs = aws.client("logs")
+    code, message = refused(
+        lambda: logs.put_subscription_filter(
+            logGroupName="g", filterName="f", filterPattern="", destinationArn=arn("s")
+        )
+    )
+    assert (code, "subscription filters" in message) == ("UnsupportedOperation", True)

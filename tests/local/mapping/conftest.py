@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import json
-import textwrap
-import time
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from tests.conftest import AWS
-
-T = TypeVar("T")
+from tests.local.lab import index, trusting, until
 
 HANDLER = """
 import base64, json, os
@@ -37,15 +32,6 @@ def handler(event, context):
 """
 
 
-def until(found: Callable[[], T | None], seconds: float = 20.0) -> T:
-    """What `found` returns as soon as it is true; fails after the given time."""
-    end = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < end, "it never came about"
-        time.sleep(0.02)
-    return value
-
-
 class Lab:
     """Things by boto3 on the local AWS, each with a name of its own."""
 
@@ -60,20 +46,7 @@ class Lab:
         self.s3 = aws.client("s3")
         self.cloudwatch = aws.client("cloudwatch")
         self.mappings: list[str] = []
-        iam = aws.client("iam")
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "lambda.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                }
-            ],
-        }
-        self.role: str = iam.create_role(
-            RoleName=self.name("role"), AssumeRolePolicyDocument=json.dumps(trust)
-        )["Role"]["Arn"]
+        self.role = trusting(aws)
 
     def name(self, kind: str) -> str:
         return f"mapping-{kind}-{next(self._names)}"
@@ -81,16 +54,12 @@ class Lab:
     def function(self, body: str = "", **config: Any) -> str:
         """The name of a new function: it writes its event down, then does what `body` says."""
         name = self.name("function")
-        code = HANDLER + textwrap.indent(textwrap.dedent(body), "    ")
-        asset = io.BytesIO()
-        with zipfile.ZipFile(asset, "w") as archive:
-            archive.writestr("index.py", code)
         self.functions.create_function(
             FunctionName=name,
             Runtime="python3.14",
             Role=self.role,
             Handler="index.handler",
-            Code={"ZipFile": asset.getvalue()},
+            Code={"ZipFile": index(HANDLER, body)},
             Environment={"Variables": {"SEEN": str(self.folder / name)}},
             **config,
         )
@@ -124,10 +93,11 @@ class Lab:
 
     def mapping(self, function: str, source: str, **parameters: Any) -> dict[str, Any]:
         """A new mapping, when it is enabled (or disabled, if asked for)."""
+        asked = {"StartingPosition": "TRIM_HORIZON"} if ":sqs:" not in source else {}
         created: dict[str, Any] = self.functions.create_event_source_mapping(
             FunctionName=function,
             EventSourceArn=source if source.startswith("arn:") else self.arn(source),
-            **{"StartingPosition": "TRIM_HORIZON"} | parameters,
+            **asked | parameters,
         )
         self.mappings.append(created["UUID"])
         wanted = "Enabled" if parameters.get("Enabled", True) else "Disabled"

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from tests.conftest import AWS
-from tests.local.mapping.conftest import Lab, until
+from tests.local.lab import until
+from tests.local.mapping.conftest import Lab
 from tests.local.server.process import LocalAWSProcess
 
 

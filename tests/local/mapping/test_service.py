@@ -18,7 +18,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import AWS
-from tests.local.mapping.conftest import Lab, until
+from tests.local.lab import until
+from tests.local.mapping.conftest import Lab
 
 ANY_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

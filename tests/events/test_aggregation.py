@@ -8,7 +8,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.aggregation import MAGIC, UserRecord, deaggregate
+from events.aggregation import MAGIC, UserRecord, deaggregate
 
 user_records = st.lists(
     st.tuples(st.text(min_size=1, max_size=20), st.binary(max_size=200)), min_size=1, max_size=30
