@@ -15,7 +15,7 @@ help:  ## this list
 
 setup: .setup  ## the virtual environment, the CDK command line and the functions' layer, all pinned
 
-.setup: requirements.txt pyproject.toml package-lock.json functions/requirements.txt functions/compaction/requirements.txt
+.setup: requirements.txt pyproject.toml package-lock.json functions/requirements.txt functions/compaction/requirements.txt functions/release_health/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Headrace needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@echo "Setting up: Python packages, the CDK command line, the functions' layer"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || (echo 'Headrace needs venv; on Debian and Ubuntu: apt install python3-venv'; exit 1)
@@ -55,7 +55,7 @@ bench: setup  ## measure, as ratios against peers in the same run
 
 lock: setup  ## pin the newest versions that fit pyproject.toml
 	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
-	for folder in functions functions/compaction; do uv pip compile --quiet --upgrade --no-header --no-annotate --python-version 3.14 --python-platform aarch64-manylinux_2_28 --constraints requirements.txt --output-file $$folder/requirements.txt $$folder/requirements.in || exit 1; done
+	for folder in functions functions/compaction functions/release_health; do uv pip compile --quiet --upgrade --no-header --no-annotate --python-version 3.14 --python-platform aarch64-manylinux_2_28 --constraints requirements.txt --output-file $$folder/requirements.txt $$folder/requirements.in || exit 1; done
 	npm install --package-lock-only
 
 clean:  ## remove what setup and synthesis made
