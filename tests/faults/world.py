@@ -29,6 +29,7 @@ from botocore.config import Config
 
 from tests.conftest import AWS, KEY, ROOT
 from tests.faults.proxy import Proxy
+from tests.stacks import outputs
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -322,22 +323,11 @@ class World:
         return sum(int(answer["Attributes"][name]) for name in names)
 
 
-def outputs(aws: AWS) -> dict[str, dict[str, str]]:
-    """Of every stack of ours, by the stage or the processor that it is."""
-    found = {}
-    for stack in aws.client("cloudformation").describe_stacks()["Stacks"]:
-        tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
-        name = tags.get("headrace:processor") or tags.get("headrace:stage")
-        if name:
-            found[name] = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
-    return found
-
-
 @contextlib.contextmanager
 def prepared(aws: AWS, proxy: Proxy, control: Control | None = None) -> Iterator[World]:
     """The deployed pipeline with its functions behind the proxy and with little patience, so that
     a run takes seconds; afterwards everything is as it was deployed."""
-    world = World(aws, proxy, control, outputs(aws))
+    world = World(aws, proxy, control, outputs(aws.client))
     mapping, queue = world.processor["MappingId"], world.processor["FailureQueueUrl"]
     with contextlib.ExitStack() as undo:
         for app, name in world.functions.items():
