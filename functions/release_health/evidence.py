@@ -127,7 +127,8 @@ class MetricScore:
     """Since the trial's start, corrected by the devices' own past."""
     low: float | None
     high: float | None
-    """The confidence sequence: at all looks together it misses the effect in at most α of trials."""
+    """The confidence sequence: at all looks together it misses the effect in a
+    share alpha of trials at most."""
     log_e_fail: float
     """Natural logarithm of the e-value against "worse by the tolerance at most"."""
     log_e_pass: float
@@ -155,11 +156,8 @@ class MetricScore:
         """As people read it: "+3.1 % [0.4, 5.9]", or the reason."""
         if self.effect is None or self.low is None or self.high is None:
             return self.reason
-        return (
-            f"{self.effect:+.1%} [{self.low:.1%}, {self.high:.1%}]".replace("%", " %", 1)
-            .replace("%,", ",")
-            .replace("%]", "]")
-        )
+        effect, low, high = (100 * each for each in (self.effect, self.low, self.high))
+        return f"{effect:+.1f} % [{low:.1f}, {high:.1f}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +169,9 @@ class Score:
     """Why, in one sentence."""
     metrics: tuple[MetricScore, ...]
     log_e: float
-    """Natural logarithm of E = Σ weight · e-value: FAIL from log(1/α)."""
+    """Natural logarithm of E = Σ weight · e-value: FAIL from log(1/alpha)."""
     log_e_pass: float
-    """The least of the metrics' e-values for PASS, as logarithm: PASS from log(1/β)."""
+    """The least of the metrics' e-values for PASS, as logarithm: PASS from log(1/beta)."""
     sample_ratio: Check
     display: int
     """0 (certainly worse) to 100 (certainly not), for a person's eye only: nothing is decided by
