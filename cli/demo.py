@@ -144,21 +144,23 @@ def wait(balances: list[Balance]) -> None:
         pause = min(LAST_LOOK, pause * 1.5)
 
 
-def ledger(account: Account, began: datetime) -> Counts[str]:
+def ledger(account: Account, environment: str, began: datetime) -> Counts[str]:
     """What the processor counted in the hours since `began`."""
     names = ("Received", "Emitted", "Filtered", "Rejected")
-    metrics = {name: Metric("Headrace", name, "Function", PROCESSOR) for name in names}
+    metrics = {name: Metric("Headrace", name, "Function", PROCESSOR, environment) for name in names}
     return Counts(sums(account.cloudwatch, metrics, start=began, end=datetime.now(UTC)))
 
 
-def react(account: Account, expected: int, began: datetime, before: Counts[str]) -> int:
+def react(
+    account: Account, environment: str, expected: int, began: datetime, before: Counts[str]
+) -> int:
     """The processor's own account of the flights, and how many alerts it put.
 
     Raises Unbalanced when it reads no further.
     """
     seen, last = -1, time.monotonic()
     while True:
-        counts = ledger(account, began)
+        counts = ledger(account, environment, began)
         counts.subtract(before)
         if counts["Received"] >= expected:
             break
@@ -247,7 +249,7 @@ def demo(
                 counter = Counter(database, account.s3, lake, deployed.flow(event_type))
                 balances.append(Balance(counter, (counter.delivered(), counter.rejected())))
             alerts = balances.pop()
-            before = ledger(account, began)
+            before = ledger(account, environment, began)
         with chapter("Replay"):
             for balance in balances:
                 event_type = balance.counter.flow.event_type
@@ -257,7 +259,7 @@ def demo(
             write("Every record has arrived.")
         with chapter("Alerts"):
             flights = next(b for b in balances if b.counter.flow.event_type == SOURCE)
-            alerts.put = react(account, flights.put, began, before)
+            alerts.put = react(account, environment, flights.put, began, before)
             tell_latency(account, alerts.counter.flow.stream_name, began)
             wait([alerts])
             balances.append(alerts)

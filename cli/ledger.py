@@ -76,7 +76,8 @@ def states(
         except clients[0].exceptions.ResourceNotFoundException:
             problem = f"Stream {flow.stream_name} does not exist: deploy {name} again."
             return Unready(event_type=name, problem=problem)
-        return _state(account, flow, described["StreamDescriptionSummary"], since=since, now=now)
+        summary = described["StreamDescriptionSummary"]
+        return _state(account, flow, deployed.environment, summary, since=since, now=now)
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         return list(pool.map(state, deployed.event_types))
@@ -85,12 +86,13 @@ def states(
 def _state(
     account: "Account",
     flow: "Flow",
+    environment: str,
     stream: "StreamDescriptionSummaryTypeDef",
     *,
     since: datetime,
     now: datetime,
 ) -> State:
-    counted = metrics(flow)
+    counted = metrics(flow, environment)
     hours = hourly(account.cloudwatch, counted, start=since, end=now)
     counts = {name: total(periods) for name, periods in hours.items()}
     delivered = counted["delivered"]
@@ -112,7 +114,7 @@ def _state(
     )
 
 
-def metrics(flow: "Flow") -> dict[str, Metric]:
+def metrics(flow: "Flow", environment: str) -> dict[str, Metric]:
     """What counts the records of an event type, by the field of its state."""
     return {
         "records_in": Metric("AWS/Kinesis", "IncomingRecords", "StreamName", flow.stream_name),
@@ -122,8 +124,8 @@ def metrics(flow: "Flow") -> dict[str, Metric]:
             "DeliveryStreamName",
             flow.delivery_stream_name,
         ),
-        "rejected": Metric("Headrace", "Rejected", "EventType", flow.event_type),
-        "replayed": Metric("Headrace", "Replayed", "EventType", flow.event_type),
+        "rejected": Metric("Headrace", "Rejected", "EventType", flow.event_type, environment),
+        "replayed": Metric("Headrace", "Replayed", "EventType", flow.event_type, environment),
     }
 
 

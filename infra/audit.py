@@ -81,6 +81,7 @@ class Audit(Construct):
             topic=alarms,
             watches=watches.of_audit(
                 event_type,
+                environment=environment.name,
                 function={"FunctionName": self.function.resource.function_name},
                 retention=ingestion.retention,
             ),

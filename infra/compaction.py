@@ -184,7 +184,12 @@ class Compaction(Construct):
             )
         )
         function = {"FunctionName": self.function.resource.function_name}
-        Alarms(self, "Alarms", topic=alarms, watches=of_compaction(event_type, function=function))
+        Alarms(
+            self,
+            "Alarms",
+            topic=alarms,
+            watches=of_compaction(event_type, environment=environment.name, function=function),
+        )
         self._grant_catalog(database)
         bucket.grant_rewrite(
             self.function.role,

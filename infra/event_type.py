@@ -145,6 +145,7 @@ class EventType(cdk.Stack):
             topic=lake.alarms,
             watches=watches.of_event_type(
                 name,
+                environment=environment.name,
                 retention=self.retention,
                 stream={"StreamName": ingestion.stream.stream_name},
                 delivery={"DeliveryStreamName": delivery.resource.delivery_stream_name},

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from functions.shared.settings import ENVIRONMENT
 from infra import assets, layer
 from infra.environments import Environment
 from infra.findings import accept, accept_lint
@@ -45,7 +46,8 @@ class Dependencies(lambda_.LayerVersion):
 
 class Function(Construct):
     """One folder of functions/: `handler.handler` in it, with the settings that its settings.py
-    spells as environment variables. Its role may write its own log and traces, until granted more.
+    spells as environment variables, beside the name of the environment. Its role may write its own
+    log and traces, until granted more.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Function(Construct):
                 description=description,
                 code=lambda_.Code.from_asset(str(code)),
                 handler=f"functions.{package}.handler.handler",
-                environment=dict(settings),
+                environment={ENVIRONMENT: environment.name, **settings},
                 layers=[dependencies, *more],
                 runtime=RUNTIME,
                 architecture=ARCHITECTURE,

@@ -108,6 +108,7 @@ class Processor(cdk.Stack):
             topic=lake.alarms,
             watches=watches.of_processor(
                 name,
+                environment=environment.name,
                 retention=source.retention,
                 age=consumption.age,
                 function={"FunctionName": function.resource.function_name},

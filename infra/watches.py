@@ -19,12 +19,17 @@ QUEUE_RETENTION = timedelta(days=14)
 FIREHOSE_LIMIT = timedelta(minutes=15)
 """The longest that Firehose can be told to buffer: what is older is late."""
 
+OWN = "Headrace"
+"""The namespace of what the functions count (functions/shared/tools.py), each metric of which is
+published under its environment and one thing more."""
+
 Dimensions = Mapping[str, str]
 
 
 def of_event_type(
     name: str,
     *,
+    environment: str,
     retention: timedelta,
     stream: Dimensions,
     delivery: Dimensions,
@@ -123,9 +128,9 @@ def of_event_type(
         ),
         Watch(
             name="ReasonsNotKept",
-            namespace="Headrace",
+            namespace=OWN,
             metric="Unkept",
-            dimensions={"EventType": name},
+            dimensions={"Environment": environment, "EventType": name},
             statistic="Sum",
             threshold=1,
             then=f"The transform of {name} could not put the reasons of rejected records in the"
@@ -138,6 +143,7 @@ def of_event_type(
 def of_processor(
     name: str,
     *,
+    environment: str,
     retention: timedelta,
     age: timedelta,
     function: Dimensions,
@@ -158,8 +164,8 @@ def of_processor(
     queued = partial(Watch, namespace="AWS/SQS", dimensions=queue, statistic="Maximum")
     rescued = partial(
         Watch,
-        namespace="Headrace",
-        dimensions={"Processor": name},
+        namespace=OWN,
+        dimensions={"Environment": environment, "Processor": name},
         statistic="Sum",
         threshold=1,
     )
@@ -265,7 +271,7 @@ def _milliseconds(duration: timedelta) -> float:
     return duration / timedelta(milliseconds=1)
 
 
-def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
+def of_compaction(name: str, *, environment: str, function: Dimensions) -> list[Watch]:
     """Of an event type's compaction: nothing is lost when it stands still, queries get slow."""
     return [
         Watch(
@@ -280,9 +286,9 @@ def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
         ),
         Watch(
             name="DateFailed",
-            namespace="Headrace",
+            namespace=OWN,
             metric="FailedDates",
-            dimensions={"EventType": name},
+            dimensions={"Environment": environment, "EventType": name},
             statistic="Sum",
             threshold=1,
             then=f"An event date of {name} could not be compacted: its rows are where they were,"
@@ -291,10 +297,15 @@ def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
     ]
 
 
-def of_audit(name: str, *, function: Dimensions, retention: timedelta) -> list[Watch]:
+def of_audit(
+    name: str, *, environment: str, function: Dimensions, retention: timedelta
+) -> list[Watch]:
     """Of an event type's audit; `retention` is the stream's."""
     found = partial(
-        Watch, namespace="Headrace", dimensions={"EventType": name}, statistic="Maximum"
+        Watch,
+        namespace=OWN,
+        dimensions={"Environment": environment, "EventType": name},
+        statistic="Maximum",
     )
     return [
         found(

@@ -84,7 +84,10 @@ def counted(pipeline: Pipeline) -> float:
                     "Metric": {
                         "Namespace": "Headrace",
                         "MetricName": "Replayed",
-                        "Dimensions": [{"Name": "EventType", "Value": "device_telemetry"}],
+                        "Dimensions": [
+                            {"Name": "Environment", "Value": "dev"},
+                            {"Name": "EventType", "Value": "device_telemetry"},
+                        ],
                     },
                     "Period": 60,
                     "Stat": "Sum",

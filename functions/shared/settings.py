@@ -8,6 +8,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Self, get_type_hints
 
+ENVIRONMENT = "HEADRACE_ENVIRONMENT"
+"""The variable that names the environment to every function."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Consumption:

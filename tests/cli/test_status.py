@@ -10,15 +10,26 @@ from cli.commands.status import readable_age
 from tests.cli.conftest import Headrace, Place, create_stack, outputs
 
 
-def put(place: Place, namespace: str, name: str, dimension: str, value: str, *counts: int) -> None:
-    """One count now, one each hour before."""
+def put(
+    place: Place,
+    namespace: str,
+    name: str,
+    dimension: str,
+    value: str,
+    *counts: int,
+    environment: str = "",
+) -> None:
+    """One count now, one each hour before; our own are of the place's environment or another."""
+    dimensions = {dimension: value}
+    if namespace == "Headrace":
+        dimensions["Environment"] = environment or place.environment
     now = datetime.now(UTC)
     place.aws.client("cloudwatch").put_metric_data(
         Namespace=namespace,
         MetricData=[
             {
                 "MetricName": name,
-                "Dimensions": [{"Name": dimension, "Value": value}],
+                "Dimensions": [{"Name": key, "Value": of} for key, of in dimensions.items()],
                 "Timestamp": now - timedelta(hours=hours),
                 "Value": count,
                 "Unit": "Count",
@@ -42,6 +53,7 @@ def metrics(place: Place) -> None:
     )
     put(place, "Headrace", "Rejected", "EventType", "device_telemetry", *([0] * 30), 3)
     put(place, "Headrace", "Rejected", "EventType", "unrelated", 99)
+    put(place, "Headrace", "Rejected", "EventType", "device_telemetry", 500, environment="other")
     put(place, "Headrace", "Replayed", "EventType", "device_telemetry", 11)
     put(
         place,

@@ -224,7 +224,7 @@ def test_a_processor_is_watched_from_its_stream_to_its_failure_queue(assembly: A
     function = {"FunctionName": {"Ref": own["AWS::Lambda::Function"]}}
     mapping = {"EventSourceMappingUUID": {"Ref": own["AWS::Lambda::EventSourceMapping"]}}
     queue = {"QueueName": {"Fn::GetAtt": [own["AWS::SQS::Queue"], "QueueName"]}}
-    processor = {"Processor": "delay_alerts"}
+    processor = {"Environment": assembly.environment, "Processor": "delay_alerts"}
     rescuer = {"FunctionName": {"Ref": rescue(assembly, stack)["AWS::Lambda::Function"]}}
     alarms = seen(assembly, stack)
     behind = alarms.pop("SubscribeToShardEvent.MillisBehindLatest")
@@ -261,6 +261,7 @@ def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assem
         stream = {"StreamName": {"Ref": own["AWS::Kinesis::Stream"]}}
         delivery = {"DeliveryStreamName": {"Ref": own["AWS::KinesisFirehose::DeliveryStream"]}}
         function = {"FunctionName": {"Ref": own["AWS::Lambda::Function"]}}
+        counted = {"Environment": assembly.environment, "EventType": name}
         quarter = kind.contract.retention.total_seconds() * 1000 / 4
         assert seen(assembly, stack) == {
             "WriteProvisionedThroughputExceeded": ("AWS/Kinesis", stream, "Sum", 1, 3),
@@ -268,7 +269,7 @@ def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assem
             "KinesisMillisBehindLatest": ("AWS/Firehose", delivery, "Maximum", quarter, 1),
             "ThrottledGetRecords": ("AWS/Firehose", delivery, "Sum", 1, 3),
             "FailedConversion.Records": ("AWS/Firehose", delivery, "Sum", 1, 1),
-            "Unkept": ("Headrace", {"EventType": name}, "Sum", 1, 1),
+            "Unkept": ("Headrace", counted, "Sum", 1, 1),
             "PartitionCountExceeded": ("AWS/Firehose", delivery, "Maximum", 1, 1),
             "Errors": ("AWS/Lambda", function, "Sum", 1, 1),
             "Throttles": ("AWS/Lambda", function, "Sum", 1, 3),
@@ -309,6 +310,7 @@ def test_an_age_is_watched_at_a_quarter_of_the_retention_or_where_it_can_still_b
     """Nothing older than `age` is tried, and no message is older than two weeks."""
     watches = of_processor(
         "x",
+        environment="dev",
         retention=retention,
         age=age,
         function={},
