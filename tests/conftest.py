@@ -18,6 +18,18 @@ from tests.receiver import self_signed
 
 ROOT = Path(__file__).parent.parent
 KEY = "headrace"
+PIPELINE = "deployed"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests of `make test` stay in one process: those of a file, and all those that need the
+    pipeline, because to deploy it takes a minute. They come first: no other group takes as long.
+    """
+    sharing = {item.path for item in items if PIPELINE in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = PIPELINE if item.path in sharing else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path not in sharing)
 
 
 @dataclass(frozen=True)
