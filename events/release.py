@@ -76,12 +76,15 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[float, Meta(gt=0, le=1)]
     tolerance: Share
     margin: Annotated[float, Meta(gt=0, le=10)]
+    negligible: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Of `crashed` alone, devices that crash per device-hour: a canary that is certainly below this
+    passes too. A rate that is rare takes days to be compared."""
 
 
 DEFAULT_METRICS = (
     Metric(name="heap_bytes", weight=0.5, tolerance=0.01, margin=0.05),
     Metric(name="channel_change_ms", weight=0.3, tolerance=0.02, margin=0.1),
-    Metric(name="crashed", weight=0.2, tolerance=0.0, margin=1.0),
+    Metric(name="crashed", weight=0.2, tolerance=0.0, margin=1.0, negligible=0.01),
 )
 
 
@@ -108,6 +111,9 @@ class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At most this share of releases that are worse by the margin pass."""
     soak_minutes: Annotated[int, Meta(ge=0, le=10_080)] = 30
     """Of event time, from the start: nothing passes sooner."""
+    share: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    """Which part of the devices of both arms is to run the canary, when the rollout is complete and
+    chance decided which: what is counted is checked against it."""
     devices: Annotated[int, Meta(ge=1, le=100_000_000)] = 10_000
     """How many devices report, roughly: the state is laid out for them. Ten times as many fit."""
 
@@ -146,6 +152,7 @@ def start(
     alpha: float = 0.05,
     beta: float = 0.05,
     soak_minutes: int = 30,
+    share: float | None = None,
     devices: int = 10_000,
 ) -> Registry:
     """The registry with one more trial, which begins at `at`, by default as soon as the devices
@@ -176,6 +183,7 @@ def start(
         alpha=alpha,
         beta=beta,
         soak_minutes=soak_minutes,
+        share=share,
         devices=devices,
     )
     _check(trial)

@@ -89,6 +89,8 @@ class Evidence:
 
     canary: Arm = Arm()
     baseline: Arm = Arm()
+    switched: int = 0
+    """Devices that reported both releases: they are in both arms' `devices`."""
     elapsed_seconds: int = 0
     """From the trial's start to the latest event time counted: not a clock, so that the same
     evidence has the same score at any time."""
