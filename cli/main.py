@@ -11,6 +11,7 @@ from cli.commands import (
     contracts,
     failures,
     local,
+    plan,
     query,
     redrive,
     rejected,
@@ -59,6 +60,7 @@ def headrace(
 
     \b
     Examples
+      headrace plan --rate 50 --size 700   what it will cost, where it breaks
       headrace local -- make deploy        deploy to a local AWS, then stop it
       headrace local                       run one; in another shell:
       eval "$(headrace local env)"         ... and point every AWS client at it
@@ -89,6 +91,7 @@ app.command("types")(types.types)
 app.command("compact")(compact.compact)
 app.command("audit")(audit.audit)
 app.command("redrive")(redrive.redrive)
+app.command("plan")(plan.plan)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(failures.app, name="failures")
 app.add_typer(local.app, name="local")
