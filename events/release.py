@@ -89,7 +89,7 @@ DEFAULT_METRICS = (
 
 
 class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One canary against one baseline; instants are event times in UTC."""
+    """One canary against one baseline; instants are event times in UTC, to whole seconds."""
 
     number: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     """The version of the registry that began it: no other trial ever has it."""
@@ -161,7 +161,7 @@ def start(
     Raises Refused.
     """
     soonest = now + LEAD
-    started = at or (now if backdate else soonest + preparation)
+    started = _whole(at or (now if backdate else soonest + preparation))
     prepares = started - preparation
     if not backdate:
         if started < soonest:
@@ -169,7 +169,7 @@ def start(
                 f"The trial would start at {_said(started)}, but not every function has heard of it"
                 f" before {_said(soonest)}: start it then, or backdate it and rebuild its state."
             )
-        prepares = max(prepares, soonest)
+        prepares = min(max(prepares, _whole(soonest)), started)
     trial = Trial(
         number=registry.version + 1,
         canary=canary,
@@ -212,7 +212,7 @@ def stop(registry: Registry, canary: str, *, now: datetime, at: datetime | None 
             f"The trial would stop at {_said(at)}, but not every function has heard of it before"
             f" {_said(soonest)}: stop it then."
         )
-    stopped = replace(trial, stopped_at=max(at or soonest, trial.started_at))
+    stopped = replace(trial, stopped_at=max(_whole(at or soonest), trial.started_at))
     trials = tuple(stopped if one is trial else one for one in registry.trials)
     return Registry(version=registry.version + 1, trials=_kept(trials, now))
 
@@ -303,6 +303,13 @@ def _in_utc(trial: Trial) -> Trial:
         started_at=trial.started_at.astimezone(UTC),
         stopped_at=stopped.astimezone(UTC) if stopped else None,
     )
+
+
+def _whole(moment: datetime) -> datetime:
+    """The next whole second: the lake's timestamps end at milliseconds, and a boundary that they
+    can name is the same for what was cut."""
+    up = timedelta(seconds=1) if moment.microsecond else timedelta(0)
+    return moment.replace(microsecond=0) + up
 
 
 def _said(moment: datetime) -> str:
