@@ -56,6 +56,8 @@ class Estimate(Struct, frozen=True, kw_only=True):
     high: float | None = None
     log_fail: float = 0.0
     log_pass: float = 0.0
+    reason: str = ""
+    """Why nothing can be told yet."""
 
     @property
     def bounded(self) -> bool:
@@ -71,7 +73,7 @@ class Arms(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """A look at the evidence. `through` is the newest event time in it; `at`, when it was looked."""
+    """A look at the evidence, taken `at`; `through` is the newest event time in it."""
 
     at: datetime
     through: datetime
@@ -184,6 +186,11 @@ def percent(fraction: float, digits: int = 1) -> str:
     """+3.1 %, with a sign, and a minus that is one."""
     text = f"{100 * fraction:+.{digits}f}".replace("-", "−")
     return "0 %" if float(text.replace("−", "-")) == 0 else f"{text} %"
+
+
+def share(fraction: float) -> str:
+    """1 %, −2.5 %: what something is held to."""
+    return f"{100 * fraction:g} %".replace("-", "−")
 
 
 def interval(estimate: Estimate) -> str:

@@ -16,7 +16,7 @@ from cli.report import (
     interval,
     lasted,
     odds,
-    percent,
+    share,
     thinned,
 )
 
@@ -151,8 +151,8 @@ def _span(metric: Measured, estimate: Estimate) -> str:
         drawn.append(f'<line class="reach" {ends} y1="17" y2="17"/>')
         drawn.append(upright(estimate.effect or 0.0, "at", 8))
     says = (
-        f"{metric.name} {interval(estimate)}, tolerance {percent(metric.worst_tolerated)}, "
-        f"margin {percent(metric.worst_for_pass)}"
+        f"{metric.name} {interval(estimate)}, tolerance {share(metric.worst_tolerated)}, "
+        f"margin {share(metric.worst_for_pass)}"
     )
     return (
         f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 100 34" '
@@ -190,7 +190,7 @@ def _over_time(report: Report) -> Iterator[str]:
         _panel(
             metric.name,
             f"{report.canary} against {report.baseline}; tolerance "
-            f"{percent(metric.worst_tolerated)}, margin {percent(metric.worst_for_pass)}",
+            f"{share(metric.worst_tolerated)}, margin {share(metric.worst_for_pass)}",
             _figure(charts.effect(report, metric), f"effect-{metric.metric}"),
         )
         for metric in drawable
