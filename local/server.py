@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from local import (
     athena,
+    cache,
     cloudformation,
     delivery,
     fallback,
@@ -30,6 +31,7 @@ HEALTH = "/_headrace/health"
 
 PARTS: tuple[ModuleType, ...] = (
     cloudformation,
+    cache,
     queues,
     notifications,
     kinesis,
