@@ -37,7 +37,7 @@ class Side(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
 
     devices: Annotated[Count, Meta(description="devices of the arm")]
     events: Annotated[Count, Meta(description="events with the metric; of crashes, episodes")]
-    buckets: Annotated[Bucket, Meta(description="of 64, those with such events")]
+    buckets: Annotated[Bucket, Meta(description="of 64, those with such events; 0 of crashes")]
     clipped: Annotated[Count, Meta(description="values outside of the band, counted as its end")]
     level: (
         Annotated[

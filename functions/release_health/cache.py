@@ -109,7 +109,7 @@ class Cache:
     def run(self, commands: Sequence[Command]) -> list[Any]:
         """The answers, in order. Raises Unavailable; then any of them may have been done."""
         answers: list[Any] = [None] * len(commands)
-        left = {index: False for index in range(len(commands))}
+        left = dict.fromkeys(range(len(commands)), False)
         for _ in range(ROUNDS):
             again: dict[int, bool] = {}
             for address, indexes in self._sorted(commands, left).items():
@@ -135,7 +135,7 @@ class Cache:
 
     def close(self) -> None:
         for client in self._clients.values():
-            client.close()
+            client.connection_pool.disconnect()
         self._clients.clear()
 
     def _sorted(
@@ -156,7 +156,7 @@ class Cache:
         client = self._clients.get(address)
         if client is None:
             client = self._clients[address] = self._open(address)
-        pipeline = client.pipeline(transaction=False)
+        pipeline: Any = client.pipeline(transaction=False)
         taught: set[str] = set()
         for index in indexes:
             _, words, script = commands[index]

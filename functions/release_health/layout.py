@@ -87,20 +87,29 @@ def packer(trial: Trial) -> Callable[..., Report]:
     return struct.Struct(f">BH7sIIBBiH{'i' * len(trial.sizes)}").pack
 
 
+LOOK = "look"
+"""The tag of what was looked at."""
+
+
+def tag(bucket: int) -> str:
+    """What all keys of the bucket have between braces, and so the slot that they are in."""
+    return f"b{bucket:02}"
+
+
 def totals(trial: int, bucket: int) -> str:
-    return f"{{b{bucket:02}}}:{trial}"
+    return f"{{{tag(bucket)}}}:{trial}"
 
 
 def shelf(trial: int, bucket: int, number: int) -> str:
-    return f"{{b{bucket:02}}}:{trial}:d{number}"
+    return f"{totals(trial, bucket)}:d{number}"
 
 
 def hour(trial: int, bucket: int, number: int) -> str:
-    return f"{{b{bucket:02}}}:{trial}:h{number}"
+    return f"{totals(trial, bucket)}:h{number}"
 
 
 def looks(trial: int) -> str:
-    return f"{{look}}:{trial}"
+    return f"{{{LOOK}}}:{trial}"
 
 
 class Call(NamedTuple):

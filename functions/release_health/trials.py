@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -29,7 +29,7 @@ class Trials:
     bucket: str
     clock: Callable[[], float] = time.monotonic
     """In seconds."""
-    _registry: Registry = Registry()
+    _registry: Registry = field(default_factory=Registry)
     _etag: str = ""
     _read_at: float = float("-inf")
 
