@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -13,6 +15,7 @@ from infra import assets, layer
 from infra.environments import Environment
 from infra.findings import accept, accept_lint
 from infra.logs import LogGroup
+from infra.network import Network
 from infra.storage import Key
 
 # The layer's wheels are for this runtime and architecture (infra/layer.py).
@@ -60,6 +63,7 @@ class Function(Construct):
         settings: Mapping[str, str],
         dependencies: Dependencies,
         more: Sequence[Dependencies] = (),
+        network: Network | None = None,
         key: Key,
         memory_mib: int,
         disk_mib: int = 512,
@@ -87,6 +91,7 @@ class Function(Construct):
                 tracing=lambda_.Tracing.ACTIVE,
                 log_group=self.log_group,
                 role=self.role,
+                **_placed(network),
             )
         accept_lint(
             self.resource,
@@ -96,8 +101,11 @@ class Function(Construct):
         accept(
             self.role,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources, nor do the network"
+            " interfaces that Lambda makes for a function in a VPC, before they are made",
         )
+        if network:
+            network.grant_join(self.role)
 
     def grant_invoke(self, caller: iam.IGrantable) -> None:
         """Calling the function, as deployed last: no version, no alias."""
@@ -107,3 +115,14 @@ class Function(Construct):
             actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
             resource_arns=[arn, f"{arn}:$LATEST"],
         )
+
+
+def _placed(network: Network | None) -> dict[str, Any]:
+    """What puts a function into a network."""
+    if network is None:
+        return {}
+    return {
+        "vpc": network.vpc,
+        "vpc_subnets": ec2.SubnetSelection(subnets=network.subnets),
+        "security_groups": [network.group],
+    }

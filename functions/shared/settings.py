@@ -81,6 +81,10 @@ class StatefulSettings(ProcessorSettings):
     https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
     """
 
+    access: ClassVar[str] = "~* +@read +@write +@scripting -@dangerous"
+    """The keys and commands of its user, as an access list spells them; what any client needs to
+    connect is added. Scripts may do no more than their caller."""
+
     valkey_address: str
     """host:port of the cache."""
     valkey_name: str
