@@ -135,6 +135,8 @@ def _theta(arms: tuple[Window, Window], centre: int) -> float:
     covariance = spread = 0.0
     for one in arms:
         n, known, p, y = sum(one.events), sum(one.known), sum(one.p), sum(one.y)
+        if not n:
+            continue
         x = p - centre * known
         xx = one.pp - 2 * centre * p + centre * centre * known
         xy = one.py - centre * one.known_y
