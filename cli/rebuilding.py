@@ -96,8 +96,9 @@ class Rebuilding:
     def of(cls, release: str, environment: str) -> Self:
         """Raises MissingStack and NotOnTrial."""
         on = OnTrial.find(environment)
+        trial = on.releases.trial(release)
         source = on.source()
-        return cls(on, on.releases.trial(release), source.database, source.telemetry)
+        return cls(on, trial, source.database, source.telemetry)
 
     def position(self) -> tuple[float, float | None]:
         return self.fed, self.total

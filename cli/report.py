@@ -73,13 +73,15 @@ class Arms(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """A look at the evidence, taken `at`; `through` is the newest event time in it."""
+    """A look at the evidence, taken `at`; `through` is the newest event time in it. `changed`
+    says that it told another verdict than the one before."""
 
     at: datetime
     through: datetime
     number: int
     verdict: Verdict
     reason: str
+    changed: bool = False
     score: float | None = None
     log_fail: float = 0.0
     log_pass: float = 0.0
@@ -142,15 +144,12 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def decided(self) -> Look | None:
-        """The first look of the verdict that stands, where that is one."""
+        """The look that came to the verdict which stands; None without one, and where that look
+        is not known."""
         if self.verdict == "CONTINUE":
             return None
-        found = None
-        for look in reversed(self.looks):
-            if look.verdict != self.verdict:
-                break
-            found = look
-        return found
+        came = (one for one in reversed(self.looks) if one.changed)
+        return next((one for one in came if one.verdict == self.verdict), None)
 
     @property
     def fails_at(self) -> float:
@@ -198,8 +197,12 @@ def interval(estimate: Estimate) -> str:
     if not estimate.bounded:
         return "–"
     assert estimate.effect is not None and estimate.low is not None and estimate.high is not None  # noqa: S101
-    low, high = (f"{100 * one:.1f}".replace("-", "−") for one in (estimate.low, estimate.high))
-    return f"{percent(estimate.effect)} [{low}, {high}]"
+    return f"{percent(estimate.effect)} [{_end(estimate.low)}, {_end(estimate.high)}]"
+
+
+def _end(fraction: float) -> str:
+    """An end of an interval; beyond ten times as much nobody reads a number."""
+    return "> 999" if fraction > 9.99 else f"{100 * fraction:.1f}".replace("-", "−")
 
 
 def odds(log_e: float) -> str:

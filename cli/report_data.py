@@ -31,8 +31,8 @@ class Source:
     def report(self, trial: Trial, now: ReleaseVerdict | None) -> Report:
         """Everything; `now` is what the function says at this moment, where it can."""
         looks = self.looks(trial)
-        if now is not None and now.look:
-            looks = [one for one in looks if one.number < now.look] + [look_of(now)]
+        if now is not None and now.look and (not looks or _newer(look_of(now), looks[-1])):
+            looks.append(look_of(now))
         through = looks[-1].through if looks else trial.started_at
         return report_of(
             trial, looks, self.levels(trial, through), now, environment=self.environment
@@ -49,7 +49,7 @@ class Source:
         answer = self.database.ask(
             "SELECT look, to_unixtime(looked_at), verdict, reason, score, log_e, log_e_pass,"  # noqa: S608  of our own
             " elapsed_seconds, arm_canary.devices, arm_baseline.devices, arm_canary.events,"
-            f" arm_baseline.events{per_metric} FROM {self.verdicts}"
+            f" arm_baseline.events, changed{per_metric} FROM {self.verdicts}"
             f" WHERE event_date >= '{trial.registered_at:%Y-%m-%d}'"
             f" AND canary = '{trial.canary}' AND trial = {trial.number}"
         )
@@ -105,7 +105,7 @@ def _look(row: Sequence[Any], trial: Trial) -> Look:
     look, at, verdict, reason, score, log_e, log_e_pass, elapsed = row[:8]
     estimates = []
     for n in range(len(trial.metrics)):
-        name, effect, low, high, log_fail, log_pass = row[12 + 6 * n : 18 + 6 * n]
+        name, effect, low, high, log_fail, log_pass = row[13 + 6 * n : 19 + 6 * n]
         estimates.append(
             Estimate(
                 metric=str(name),
@@ -122,6 +122,7 @@ def _look(row: Sequence[Any], trial: Trial) -> Look:
         number=int(look),
         verdict=verdict,
         reason=str(reason),
+        changed=bool(row[12]),
         score=float(score),
         log_fail=float(log_e),
         log_pass=float(log_e_pass),
@@ -129,6 +130,11 @@ def _look(row: Sequence[Any], trial: Trial) -> Look:
         devices=Arms(canary=int(row[8]), baseline=int(row[9])),
         events=Arms(canary=int(row[10]), baseline=int(row[11])),
     )
+
+
+def _newer(one: Look, other: Look) -> bool:
+    """Whether a look saw more than the last that was told."""
+    return (one.number, one.through, one.events) != (other.number, other.through, other.events)
 
 
 def _number(value: Any) -> float | None:
@@ -143,6 +149,7 @@ def look_of(verdict: ReleaseVerdict) -> Look:
         number=verdict.look,
         verdict=verdict.verdict,
         reason=verdict.reason,
+        changed=verdict.changed,
         score=float(verdict.score),
         log_fail=verdict.log_e,
         log_pass=verdict.log_e_pass,

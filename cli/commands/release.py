@@ -259,6 +259,9 @@ def status(
 
             show(trials(found))
         if not as_json:
+            for one in found:
+                if one.problem:
+                    say(f"{one.trial.canary}: {one.problem}")
             say(f"{counted(len(found), 'trial')} in environment {environment!r}.")
         return
     standing = OnTrial.find(environment)

@@ -14,7 +14,7 @@ METRICS = (
 )
 
 
-def look(number: int, effect: float, verdict: Verdict) -> Look:
+def look(number: int, effect: float, verdict: Verdict, turn: int) -> Look:
     """The interval narrows and the evidence grows with every look."""
     half = 0.09 / number**0.6
     at = BEGAN + timedelta(minutes=1.5 * number)
@@ -27,6 +27,7 @@ def look(number: int, effect: float, verdict: Verdict) -> Look:
         number=number,
         verdict=verdict,
         reason=REASONS[verdict],
+        changed=number in (1, turn),
         score=50 - 50 * min(1.0, grown / 10),
         log_fail=max(-3.0, grown * 0.4),
         log_pass=max(-6.0, 0.16 * number if effect < 0.02 else -0.3 * number),
@@ -71,7 +72,9 @@ REASONS = {
 def report(verdict: Literal["PASS", "FAIL", "CONTINUE"], looks: int = 40) -> Report:
     """One that has come to this verdict; without looks, one that has just begun."""
     effect, turn = (0.05, 9) if verdict == "FAIL" else (0.002, 22)
-    made = tuple(look(n, effect, verdict if n >= turn else "CONTINUE") for n in range(1, looks + 1))
+    made = tuple(
+        look(n, effect, verdict if n >= turn else "CONTINUE", turn) for n in range(1, looks + 1)
+    )
     return Report(
         canary="2.4.1",
         baseline="2.4.0",
