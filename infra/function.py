@@ -101,8 +101,8 @@ class Function(Construct):
         accept(
             self.role,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources, nor do the network"
-            " interfaces that Lambda makes for a function in a VPC, before they are made",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources, nor do the"
+            " network interfaces that Lambda makes for a function in a VPC, before they are made",
         )
         if network:
             network.grant_join(self.role)

@@ -5,7 +5,6 @@ has no password: a user proves by IAM that he is the function's role, and may us
 keys that the processor declares.
 """
 
-import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
 from aws_cdk import aws_iam as iam
@@ -22,8 +21,10 @@ ENGINE, VERSION = "valkey", "8"
 LONGEST_NAME = 40
 FIRST_PORT, LAST_PORT = 6379, 6380
 """The cache's, and that of its replicas."""
-CONNECTION = "+auth +hello +ping +client|setinfo +client|setname +command +cluster|slots"
-"""What any client of a cluster says before its first command, and +cluster|shards."""
+CONNECTION = (
+    "+auth +hello +ping +client|setinfo +client|setname +command +cluster|slots +cluster|shards"
+)
+"""What any client of a cluster may say before its first command."""
 
 
 class State(Construct):
@@ -63,7 +64,7 @@ class State(Construct):
             user_id=self.name,
             user_name=self.name,
             authentication_mode={"Type": "iam"},
-            access_string=f"on -@all {CONNECTION} +cluster|shards {settings.access}",
+            access_string=f"on -@all {CONNECTION} {settings.access}",
         )
         # A group for Valkey needs no default user; without one nobody comes in unnamed.
         group = elasticache.CfnUserGroup(

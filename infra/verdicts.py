@@ -9,7 +9,7 @@ from infra.storage import Key
 
 
 class Verdicts(sns.Topic):
-    """Encrypted with the customer key; the processor's role publishes, and nobody over plain HTTP."""
+    """Encrypted with the customer key; the processor's role publishes, over TLS."""
 
     def __init__(
         self, scope: Construct, name: str, *, environment: Environment, processor: str, key: Key
