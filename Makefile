@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 ENV ?= dev
 
-.PHONY: help setup demo check test faults deploy bench lock clean
+.PHONY: help setup demo check test faults deploy bench bench-canary lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -52,6 +52,9 @@ deploy: setup  ## to the AWS that the environment points at; ENV=prod for the ot
 
 bench: setup  ## measure, as ratios against peers in the same run
 	python -m tests.benchmarks
+
+bench-canary: setup  ## how often the canary score cries wolf, and how soon it finds what is wrong; QUICK=1
+	@python -m tests.benchmarks.canary $(if $(QUICK),--quick)
 
 lock: setup  ## pin the newest versions that fit pyproject.toml
 	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
