@@ -66,7 +66,7 @@ class Chart:
     high: float
     left: int = 56
     right: int = 16
-    top: int = 14
+    top: int = 26
     bottom: int = 34
     _drawn: list[str] = field(default_factory=list)
     _above: list[str] = field(default_factory=list)
@@ -162,7 +162,7 @@ class Chart:
         )
         self._above.append(
             f'<text class="label strong {kind}" text-anchor="{"end" if left else "start"}" '
-            f'x="{x - 6 if left else x + 6:.1f}" y="{self.top + 12}">{escape(label)}</text>'
+            f'x="{x + 4 if left else x - 4:.1f}" y="{self.top - 9}">{escape(label)}</text>'
         )
 
     def dot(self, at: datetime, value: float, kind: str, says: str) -> None:
