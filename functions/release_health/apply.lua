@@ -205,7 +205,7 @@ end
 -- The reports, device by device.
 local y = {}
 local place, key, shelf, device = 1, nil, nil, nil
-local pending = {}
+local pending, refresh = {}, false
 
 local function put_away()
   if device then
@@ -219,7 +219,8 @@ local function close()
   device = nil
   if #pending > 0 then
     call('HSET', key, _G.unpack(pending))
-    pending = {}
+    if refresh then call('EXPIRE', key, ttl) end
+    pending, refresh = {}, false
   end
 end
 
@@ -237,9 +238,11 @@ for from = 1, #reports, BYTES do
     device = its_device
     local record = call('HGET', key, device)
     load(record)
-    -- A shelf lives on as long as one of its devices does.
-    if not record or its_counter % 64 == 0 then call('EXPIRE', key, ttl) end
+    refresh = refresh or not record
   end
+
+  -- A shelf lives on with any of its devices: with every 64th report, and with the first.
+  refresh = refresh or its_counter % 64 == 0
 
   local found
   if kind == PREPARATION then
