@@ -67,7 +67,7 @@ def provisioned(
                 "processing",
                 "fan-out consumers",
                 fan_out * shards * hours,
-                "consumer-shard-hours",
+                "shard-hours",
                 price.fan_out_shard_hour,
             ),
             item("processing", "fan-out data", fan_out * gb, "GB", price.fan_out_gb),
@@ -104,7 +104,7 @@ def by_volume(
     if short := max(0.0, least - (polling + fan_out) * read):
         items.append(item("ingestion", "data out, to the least", short, "GB", price.out_gb))
     if price.stream_hour:
-        hour = item("ingestion", "stream", streams * hours, "stream-hours", price.stream_hour)
+        hour = item("ingestion", "stream", streams * hours, "hours", price.stream_hour)
         items.insert(0, hour)
     if retention_hours > 24:
         kept = _kept(taken, hours, min(retention_hours, 168) - 24)
@@ -141,14 +141,12 @@ def delivery(
             part="delivery",
             name="Firehose ingestion",
             amount=gb,
-            unit="GB in 5 KB steps",
+            unit="GB of 5 KB",
             usd=stepped(gb, price.ingested_gb),
         )
     ]
     if converted:
-        items.append(
-            item("delivery", "Firehose conversion", gb, "GB in 5 KB steps", price.converted_gb)
-        )
+        items.append(item("delivery", "Firehose conversion", gb, "GB of 5 KB", price.converted_gb))
     if partitioned:
         items += [
             item(
@@ -242,7 +240,7 @@ def queries(prices: Prices, *, number: float, bytes_each: float) -> list[Item]:
     https://aws.amazon.com/athena/pricing/
     """
     each = max(ceil(bytes_each / MIB) * MIB, prices.athena.minimum_bytes)
-    return [item("lake", "Athena", number * each / TIB, "TB scanned", prices.athena.tb_scanned)]
+    return [item("lake", "Athena", number * each / TIB, "TB", prices.athena.tb_scanned)]
 
 
 def state(prices: Prices, *, gb: float, ecpus: float, hours: float) -> list[Item]:
@@ -269,7 +267,7 @@ def api(prices: Prices, *, requests: float) -> list[Item]:
             part="ingestion",
             name="API Gateway",
             amount=million,
-            unit="million requests",
+            unit="million",
             usd=stepped(million, prices.api.requests_million),
         )
     ]

@@ -152,7 +152,7 @@ def processed(load: Load, found: Wire, prices: Prices) -> list[Item]:
                 "processing",
                 "VPC endpoints",
                 zones,
-                "endpoint-hours",
+                "hours",
                 prices.network.endpoint_hour,
             )
         )
@@ -188,9 +188,7 @@ def kept(load: Load, prices: Prices) -> list[Item]:
             prices, number=load.queries * load.hours / 24, bytes_each=day * assumed.scanned.value
         ),
         bill.item("lake", "KMS key", 1, "key", prices.kms.key_month),
-        bill.item(
-            "lake", "KMS requests", kms / 1e4, "ten thousand", prices.kms.requests_ten_thousand
-        ),
+        bill.item("lake", "KMS requests", kms / 1e4, "10,000", prices.kms.requests_ten_thousand),
     ]
 
 

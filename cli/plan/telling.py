@@ -9,8 +9,6 @@ from cli.terminal import say, show, write
 if TYPE_CHECKING:
     from rich.table import Table
 
-HOURS_A_DAY = 24
-
 
 def tell(plan: Plan, *, explained: bool) -> None:
     """Print it; remarks go to standard error."""
@@ -74,21 +72,10 @@ def _modes(plan: Plan) -> None:
 
 
 def _bills(plan: Plan) -> None:
-    table = _table(
-        f"USD a month, {plan.mode}",
-        "",
-        "unit",
-        "plain",
-        "aggregated",
-        "plain",
-        "aggregated",
-        left=3,
-    )
+    table = _table(plan.mode, "unit", "plain", "aggregated", "USD plain", "aggregated", left=2)
     for part in PARTS:
-        lines = [line for line in plan.lines if line.part == part]
-        for number, line in enumerate(lines):
+        for line in (line for line in plan.lines if line.part == part):
             table.add_row(
-                part if number == 0 else "",
                 line.name,
                 line.unit,
                 _number(line.plain),
@@ -96,8 +83,8 @@ def _bills(plan: Plan) -> None:
                 f"{line.plain_usd:,.2f}",
                 f"{line.aggregated_usd:,.2f}",
             )
-    table.add_row("all", "", "", "", "", f"{plan.plain.usd:,.2f}", f"{plan.aggregated.usd:,.2f}")
-    show(table, width=160)
+    table.add_row("all", "", "", "", f"{plan.plain.usd:,.2f}", f"{plan.aggregated.usd:,.2f}")
+    show(table, width=100)
     write(
         f"Aggregated, {_number(plan.aggregated.events_per_record)} events to a record, it costs"
         f" {plan.ratio:.0%} of the same pipeline without."
@@ -116,7 +103,7 @@ def _growth(plan: Plan) -> None:
         told |= {limit.name for limit in new}
         if not new:
             nearest = one.at.next
-            first = "" if told else f"no limit; nearest: {nearest.name}, {nearest.used:.0%} of it"
+            first = "" if told else f"no limit; nearest: {nearest.name}, at {nearest.used:.0%}"
             write(f"×{one.at.factor:,}: {first or 'no further limit'}.")
         for number, limit in enumerate(new):
             word = "first" if number == 0 else "then"
