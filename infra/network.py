@@ -60,7 +60,7 @@ class Network(Construct):
         self.group.add_egress_rule(
             ec2.Peer.any_ipv4(), ec2.Port.tcp(HTTPS), "S3 through its gateway endpoint"
         )
-        self._endpoints = self.security_group("EndpointGroup", "The endpoints of AWS's services")
+        self._endpoints = self.security_group("EndpointGroup", "The endpoints of services")
         self.let(self._endpoints, ec2.Port.tcp(HTTPS), "Services through their endpoints")
 
     def security_group(self, name: str, description: str) -> ec2.SecurityGroup:

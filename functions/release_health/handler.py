@@ -19,10 +19,10 @@ from events.device_telemetry.event import DeviceTelemetry
 from events.release import Trial, open_trials
 from functions.release_health.answering import answer, is_question
 from functions.release_health.cache import Address, Cache, Unavailable, connect
-from functions.release_health.configuration import Settings
 from functions.release_health.credentials import IamCredentials
 from functions.release_health.gathering import Gathering
 from functions.release_health.looks import Looks
+from functions.release_health.settings import Settings
 from functions.release_health.state import State
 from functions.release_health.trials import Trials
 from functions.release_health.watching import Watcher

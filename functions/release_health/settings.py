@@ -25,6 +25,11 @@ class Settings(StatefulSettings):
         retries=1_000,
         age=timedelta(hours=1),
     )
+    # The keys of layout.py and the commands of the scripts, of looks.py and of state.py.
+    access: ClassVar[str] = (
+        "~{b*}:* ~{look}:* +eval +evalsha +expire +hdel +hget +hgetall +hincrby +hset +hsetnx"
+        " +time +unlink"
+    )
     description: ClassVar[str] = "Says of each release on trial whether it is healthy"
 
     look_milliseconds: int = 1_000
