@@ -153,7 +153,7 @@ class _Turn:
         """At least a quarter more, and more when few calls are left; in quarters where that is not
         much too much, because AWS finishes those sooner."""
         count = len(self.shards)
-        least = {1: 2.0, 2: 1.5}.get(self.left, 1.25)
+        least = {1: 2.0, 2: 1.5, 3: 1.5}.get(self.left, 1.25)
         wanted = max(needed, ceil(count * least))
         for quarters in (5, 6, 7, 8):
             if count * quarters % 4 == 0 and wanted <= count * quarters // 4 <= wanted * 1.25:
@@ -178,7 +178,8 @@ class _Turn:
     def _widest(self) -> Shard | None:
         """The shard to be split for the sake of the whole: the one with the most, as far as it is
         known, else the one with the most keys."""
-        last = next((one for one in reversed(self.samples) if one.by_shard), None)
+        lately = self.samples[-UP_MINUTES:]
+        last = next((one for one in reversed(lately) if one.by_shard), None)
         loads = last.by_shard if last else {}
         known = {key: load.shards for key, load in loads.items()}
         able = [shard for shard in self.shards if shard.width >= 4]
@@ -253,21 +254,23 @@ class _Turn:
         if count == 2:
             lower, upper = sorted(self.shards, key=lambda shard: shard.first_hash)
             return self._merge((lower, upper), Reason.IDLE, seen)
-        spread = idle and (even or self._would_spread(by_shard, target))
+        spread = idle and self._would_spread(by_shard, target, even=even)
         if pair and not (spread and self.left > policy.reserve_calls):
             return self._merge(pair, Reason.COLD, f"neighbours are cold; {seen}")
         if not spread:
-            return self._keep(Reason.ENOUGH, f"{count} shards of unequal width are right: {seen}")
+            return self._keep(Reason.ENOUGH, f"fewer of equal width would have a hot one: {seen}")
         if self.left <= policy.reserve_calls:
             why = f"{target} shards would do, but the {self.left} calls left are for more shards"
             return self._keep(Reason.DAY_USED, why)
         target = self._quarters(target)
         return self._do(Resize(target), Reason.IDLE, f"{count} -> {target} shards: {seen}")
 
-    def _would_spread(self, by_shard: Sequence[Sample], target: int) -> bool:
-        """Whether no shard will be hot when all have the same width again."""
+    def _would_spread(self, by_shard: Sequence[Sample], target: int, *, even: bool) -> bool:
+        """Whether no shard will be hot among so many of the same width."""
         most = skew.spread(self.shards, by_shard, target)
-        return target <= ceil(len(self.shards) / 2) if most is None else most < self.policy.hot
+        if most is None:
+            return even or target <= ceil(len(self.shards) / 2)
+        return most < self.policy.hot
 
     def _not_yet(self, kept: Sequence[Sample]) -> str:
         """Why nothing may be taken away now; empty when it may."""

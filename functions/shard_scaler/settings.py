@@ -29,7 +29,7 @@ class Policy:
     """What was changed stays so long, before anything is taken away again."""
     lead_minutes: int = 20
     """So much earlier there are the shards that were needed a day ago at this time; 0: never."""
-    reserve_calls: int = 6
+    reserve_calls: int = 2
     """Of the 10 calls of UpdateShardCount in 24 hours, those that are for more shards only."""
     throttled_share: float = 0.001
     """Of the records of a minute: from there on it has to do with shards that are too few."""
