@@ -27,6 +27,11 @@ def client_of(address: Address) -> Valkey:
     return connect(address, None, tls=False)
 
 
+def asked(port: int) -> Any:
+    """A client for the test's own questions; the package's annotations fit both of its kinds."""
+    return client_of((HOST, port))
+
+
 def opened(server: ValkeyServer) -> Cache:
     """A cache as the function has it, which connects when it is first used."""
     return Cache((HOST, server.port), client_of)
