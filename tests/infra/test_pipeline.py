@@ -34,6 +34,7 @@ TYPE_OUTPUTS = {
     "DataPrefix",
     "ErrorPrefix",
 }
+SCALER_OUTPUTS = {"ScalerFunctionName"}
 PROCESSORS = {"delay_alerts"}
 LAKE_OUTPUTS = {
     "BucketName",
@@ -79,9 +80,13 @@ def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
         for stack, template in assembly.templates.items()
     }
     lake = f"Headrace-{assembly.environment}-lake"
+    scaled = named(assembly.environment).scalings
     assert outputs == {
         lake: LAKE_OUTPUTS,
-        **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
+        **{
+            stack_of(assembly, name): TYPE_OUTPUTS | (SCALER_OUTPUTS if name in scaled else set())
+            for name in registry.names()
+        },
         **{stack_of(assembly, name): PROCESSOR_OUTPUTS for name in PROCESSORS},
     }
     flight = assembly.templates[stack_of(assembly, "flight")]["Outputs"]
@@ -170,7 +175,7 @@ def test_delivery_reads_the_stream_or_takes_puts_and_transforms_converts_and_par
             for resource in assembly.resources()
             if resource.stack == stream.stack
             and "Backup" not in resource.name
-            and not resource.name.startswith(("Audit", "Compaction", other))
+            and not resource.name.startswith(("Audit", "Compaction", "Scaler", other))
         }
         destination = stream.properties["ExtendedS3DestinationConfiguration"]
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
@@ -259,6 +264,8 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
     told = {}
     for where, variables in found.items():
         assert "Fn::ImportValue" in variables["BUCKET"]
+        if where[1] == "shard_scaler":
+            continue  # tests/infra/test_scaler.py
         prefixes = {value for word, value in variables.items() if word.endswith("_PREFIX")}
         told[where] = (variables["EVENT_TYPE"], prefixes)
     assert told == {

@@ -22,7 +22,7 @@ from tests.infra.assembly import ROOT, Assembly
 from tests.infra.test_pipeline import stack_of
 
 Seen = tuple[str, dict[str, Any], str, float, int]
-OTHERS = ("Audit", "Compaction", "Rescue", "Resubmission")
+OTHERS = ("Audit", "Compaction", "Scaler", "Rescue", "Resubmission")
 """Constructs of an event type's or a processor's stack that are looked at elsewhere."""
 LATE = "ResubmissionLate"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from functions.shard_scaler.settings import SECONDS, Policy, Settings
 from infra.environments import Environment, named
 from infra.errors import WrongConfiguration
 from infra.stacks import add_stacks
-from tests.infra.assembly import Assembly, Resource
+from tests.infra.assembly import ROOT, Assembly, Resource
 from tests.infra.test_pipeline import stack_of
 
 
@@ -98,7 +99,12 @@ def test_the_function_changes_its_own_stream_and_one_object(assembly: Assembly) 
         assert granted[resharding] == {"Fn::GetAtt": [stream.name, "Arn"]}
         _, pieces = granted["s3:GetObject", "s3:PutObject"]["Fn::Join"]
         assert pieces[-1] == f"/scaling/{name}.json"
-        assert granted[("cloudwatch:GetMetricData",)] == "*"
+        (anywhere,) = (actions for actions, on in granted.items() if on == "*")
+        assert anywhere == (
+            "cloudwatch:GetMetricData",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        )
         assert sum("kinesis" in action for it in statements for action in _actions(it)) == 5
 
 
@@ -141,9 +147,10 @@ def test_what_the_scaler_cannot_do_is_watched(assembly: Assembly) -> None:
     ],
 )
 def test_what_can_not_be_scaled_is_one_sentence(scalings: dict[str, Policy], sentence: str) -> None:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
     environment: Environment = replace(named("dev"), scalings=scalings)
     with pytest.raises(WrongConfiguration) as refused:
-        add_stacks(cdk.App(), environment=environment)
+        add_stacks(cdk.App(context=context), environment=environment)
     assert str(refused.value).startswith(sentence)
 
 
