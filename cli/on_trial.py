@@ -48,7 +48,11 @@ class OnTrial:
         from cli.stacks import find
 
         account = Account()
-        deployed = find(account.cloudformation, environment)
+        return cls.of(account, find(account.cloudformation, environment))
+
+    @classmethod
+    def of(cls, account: "Account", deployed: "Deployed") -> Self:
+        """The same, where what is deployed is known. Raises MissingStack."""
         return cls(
             account,
             deployed,

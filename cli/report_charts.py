@@ -33,7 +33,7 @@ def effect(report: Report, metric: Measured) -> Draw:
     looks = [look for look in thinned(report.looks, MOST_LOOKS) if look.of(metric.metric).bounded]
 
     def draw(name: str, width: int, height: int) -> str:
-        first, last = frame(report.looks)
+        first, last = frame(report)
         low, high = effect_range(looks, metric)
         estimate = looks[-1].of(metric.metric)
         chart = Chart(
@@ -73,10 +73,10 @@ def effect(report: Report, metric: Measured) -> Draw:
     return draw
 
 
-def frame(looks: Sequence[Look]) -> tuple[datetime, datetime]:
-    """The event times that looks span, and a little where it is one only."""
-    first, last = looks[0].through, looks[-1].through
-    return (first, last) if last > first else (first - timedelta(minutes=1), last)
+def frame(report: Report) -> tuple[datetime, datetime]:
+    """The event times that a trial has seen, and a little where that is none."""
+    first, last = report.started_at, report.looks[-1].through
+    return (first, last) if last > first else (last - timedelta(minutes=1), last)
 
 
 def effect_range(looks: Sequence[Look], metric: Measured) -> tuple[float, float]:
@@ -109,7 +109,7 @@ def evidence(report: Report) -> Draw:
     looks = thinned(report.looks, MOST_LOOKS)
 
     def draw(name: str, width: int, height: int) -> str:
-        first, last = frame(looks)
+        first, last = frame(report)
         ten = log(10)
         top = max((max(look.log_fail, look.log_pass) for look in looks), default=0.0)
         high = min(max(top, report.fails_at, report.passes_at) + 0.7, log(HIGHEST_E))

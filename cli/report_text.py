@@ -216,7 +216,7 @@ STYLES = {"canary": "yellow", "baseline": "blue"}
 
 def _effect(report: Report, metric: Measured, looks: Sequence[Look]) -> "Text":
     low, high = charts.effect_range(looks, metric)
-    plot = Plot(*charts.frame(report.looks), low, high)
+    plot = Plot(*charts.frame(report), low, high)
     plot.rule(0.0, "─", "dim")
     plot.rule(metric.worst_tolerated, "╌", "red")
     plot.name(metric.worst_tolerated, "tolerance", "red")
@@ -237,7 +237,7 @@ def _evidence(report: Report) -> "Text":
     high = min(max(*tops, report.fails_at, report.passes_at) + 0.7, log(charts.HIGHEST_E)) / ten
     low = max(min(min(one.log_fail, one.log_pass) for one in looks), log(charts.LOWEST_E)) / ten
     low = min(low, 0.0) - 0.2
-    plot = Plot(*charts.frame(looks), low, high)
+    plot = Plot(*charts.frame(report), low, high)
     plot.rule(report.fails_at / ten, "╌", "dim")
     plot.name(report.fails_at / ten, "decides", "dim")
     shown: list[tuple[str, str, Callable[[Look], float]]] = [
