@@ -25,7 +25,6 @@ from valkey.exceptions import (
     ConnectionError as NoConnection,
 )
 from valkey.exceptions import (
-    MovedError,
     NoScriptError,
     ReadOnlyError,
     ResponseError,
@@ -46,6 +45,9 @@ FIRST_DELAY = 0.05
 MOST_DELAY = 0.5
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
+
+
+MOVED = "MOVED "
 
 
 class Unavailable(Exception):
@@ -118,8 +120,8 @@ class Cache:
                 ):
                     if isinstance(answer, NoScriptError):
                         again[index] = True
-                    elif isinstance(answer, MovedError):
-                        self._homes[commands[index].tag] = (answer.host, answer.port)
+                    elif isinstance(answer, ResponseError) and str(answer).startswith(MOVED):
+                        self._homes[commands[index].tag] = _home(str(answer))
                         again[index] = left[index]
                     elif isinstance(answer, ReadOnlyError):
                         self._forget(address)
@@ -182,6 +184,12 @@ class Cache:
         client = self._clients.get(address)
         if client is not None:
             client.connection_pool.disconnect()
+
+
+def _home(moved: str) -> Address:
+    """Of "MOVED <slot> <host>:<port>", which the package reads for its client of clusters only."""
+    host, port = moved.split()[2].rsplit(":", 1)
+    return host, int(port)
 
 
 def _said(error: Exception) -> str:

@@ -1,9 +1,10 @@
 """Looks at trials: how often, what stands after them, who is told. Every step is one script, so
 that execution environments which look at the same time do not tell a person twice.
 
-`{look}:<trial>` holds looks (their number), looked (when, milliseconds of the server's clock),
-verdict (the one that stands), first.<verdict> (the look that first said it), told and told_at (what
-went to the stream, and when), alert.<verdict> (when it was begun, or `sent`).
+`{look}:<trial>` holds looks (their number), looked (when), verdict (the one that stands),
+first.<verdict> (the look that first said it), told and told_at (what went to the stream, and when),
+alert.<verdict> (when it was begun, or `sent`). Times are milliseconds of the server's clock, the
+only one that all environments share.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functions.release_health.evidence import Verdict
 HERE = Path(__file__).parent
 CLAIM = Script.of((HERE / "claim.lua").read_text(encoding="utf-8"))
 CONCLUDE = Script.of((HERE / "conclude.lua").read_text(encoding="utf-8"))
+TOLD = Script.of((HERE / "told.lua").read_text(encoding="utf-8"))
 
 ALERT_MILLISECONDS = 60_000
 """An alert that was begun and not marked as sent within this is begun again: twice is better than
@@ -55,13 +57,14 @@ class Looks:
             Verdict(verdict.decode()), int(first), bool(changed), bool(tell), bool(alert)
         )
 
-    def told(self, trial: Trial, verdict: Verdict, milliseconds: int) -> None:
+    def told(self, trial: Trial, verdict: Verdict) -> None:
         """It is on the stream."""
-        self._run(self._set(trial, "told", str(verdict), "told_at", milliseconds))
+        self._run(self._script(TOLD, trial, str(verdict)))
 
     def alerted(self, trial: Trial, verdict: Verdict) -> None:
         """It was published."""
-        self._run(self._set(trial, f"alert.{verdict}", "sent"))
+        key = layout.looks(trial.number)
+        self._run(plain(layout.LOOK, "HSET", key, f"alert.{verdict}", "sent"))
 
     def standing(self, trial: Trial) -> tuple[int, Verdict, int]:
         """How many looks there were, the verdict that stands, and the look that first said it."""
@@ -78,9 +81,6 @@ class Looks:
 
     def _script(self, script: Script, trial: Trial, *arguments: str | int) -> Command:
         return scripted(layout.LOOK, script, [layout.looks(trial.number)], arguments)
-
-    def _set(self, trial: Trial, *members: str | int) -> Command:
-        return plain(layout.LOOK, "HSET", layout.looks(trial.number), *members)
 
     def _run(self, command: Command) -> Any:
         return self.cache.run([command])[0]

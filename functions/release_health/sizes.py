@@ -16,11 +16,13 @@ from functions.release_health.evidence import BUCKETS, MICRO, MILLI, Row, Window
 
 LEAST_BUCKETS = BUCKETS // 2
 """Buckets with devices in both arms before anything is told."""
+LEAST_VARIANCE = 1 / MICRO**2
+"""A standard error below the unit of y says that nothing varies, and not that all is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Mean y of the canary minus mean y of the baseline, in log, and its variance, above 0."""
+    """Mean y of the canary minus mean y of the baseline, in log, and its variance."""
 
     mean: float
     variance: float
@@ -106,7 +108,7 @@ def compared(canary: Arm, baseline: Arm) -> tuple[float, float]:
         )
     (mean_c, variance_c), (mean_b, variance_b) = _arm(*canary), _arm(*baseline)
     variance = variance_c + variance_b
-    if not variance > 0.0:
+    if not variance > LEAST_VARIANCE:
         raise Untold("All buckets of devices have the same mean: without spread nothing is told.")
     return mean_c - mean_b, variance
 

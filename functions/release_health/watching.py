@@ -68,7 +68,7 @@ class Watcher:
             failed = self.put([event])
             if failed is not None:
                 raise failed[1]
-            self.looks.told(trial, stands.verdict, round(1000 * now))
+            self.looks.told(trial, stands.verdict)
         if stands.alert:
             self.publish(*alert(event, stands.first))
             self.looks.alerted(trial, stands.verdict)
