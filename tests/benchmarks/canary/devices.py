@@ -41,11 +41,10 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What one arm's devices report: rows are looks. `reported` is 0 or 1, and y in millionths, 0
-    where there is no report."""
+    """What one arm's devices report: rows are looks. y in millionths, where one is reported."""
 
     y: Floats
-    reported: Floats
+    reported: NDArray[np.bool_]
     bucket: NDArray[np.int64]
     p: Floats
     """Thousandths, by device."""
@@ -54,17 +53,26 @@ class Arm:
 
     def sums(self) -> Sums:
         """What the function's state would hold of it, look by look."""
-        place = np.zeros((len(self.bucket), BUCKETS))
-        place[np.arange(len(self.bucket)), self.bucket] = 1.0
-        p = self.p * self.known
+        look, device = np.nonzero(self.reported)
+        place = look * BUCKETS + self.bucket[device]
+        y, known = self.y[look, device], self.known[device]
+        p = self.p[device] * known
+
+        def table(weight: Floats | None) -> Floats:
+            found = np.bincount(place, weight, LOOKS * BUCKETS)
+            return found.astype(float).reshape(LOOKS, BUCKETS)
+
+        def row(weight: Floats) -> Floats:
+            return np.bincount(look, weight, LOOKS).astype(float)
+
         return Sums(
-            events=self.reported @ place,
-            y=self.y @ place,
-            known=self.reported @ (place * self.known[:, None]),
-            p=self.reported @ (place * p[:, None]),
-            known_y=self.y @ self.known,
-            pp=self.reported @ (p * p),
-            py=self.y @ p,
+            events=table(None),
+            y=table(y),
+            known=table(known),
+            p=table(p),
+            known_y=row(y * known),
+            pp=row(p * p),
+            py=row(y * p),
         )
 
 
@@ -90,32 +98,34 @@ def _arm(chance: np.random.Generator, fleet: Fleet, devices: int, *, growing: bo
     rows = PREPARATION + LOOKS
     drawn = chance.standard_normal((rows, devices), dtype=np.float32)
     drawn[1:] *= np.sqrt(1 - fleet.memory**2)
-    noise = fleet.noise * lfilter([1.0], [1.0, -fleet.memory], drawn, axis=0)
-    y = np.rint(1e6 * (fleet.level * chance.standard_normal(devices) + noise))
-    reported = (chance.random((rows, devices), dtype=np.float32) < fleet.reports).astype(float)
+    poles = np.array([1.0, -fleet.memory], np.float32)
+    noise = lfilter(np.array([fleet.noise], np.float32), poles, drawn, axis=0)
+    level = fleet.level * chance.standard_normal(devices, dtype=np.float32)
+    y = np.rint(1e6 * (level + noise)).astype(float)
+    reported = chance.random((rows, devices), dtype=np.float32) < fleet.reports
     before = reported[:PREPARATION].sum(axis=0)
     past = (y[:PREPARATION] * reported[:PREPARATION]).sum(axis=0) / np.maximum(before, 1)
     known = ((before > 0) & (chance.random(devices) < fleet.known)).astype(float)
     during = reported[PREPARATION:]
     if growing:
         comes = chance.integers(0, 60, devices)
-        during = during * (np.arange(LOOKS)[:, None] >= comes)
+        during = during & (np.arange(LOOKS)[:, None] >= comes)
     bucket = chance.integers(0, BUCKETS, devices)
-    return Arm(y[PREPARATION:] * during, during, bucket, np.rint(past / 1e3), known)
+    return Arm(y[PREPARATION:], during, bucket, np.rint(past / 1e3), known)
 
 
 def latency(chance: np.random.Generator, heap: Arm) -> Arm:
     """Channel changes of the same devices: one report in three, stalls among them, without a past
     that is worth much, and slower where the heap is larger."""
     looks, devices = heap.y.shape
-    changed = heap.reported * (chance.random((looks, devices), dtype=np.float32) < 1 / 3)
+    changed = heap.reported & (chance.random((looks, devices), dtype=np.float32) < 1 / 3)
     y = 0.35 * chance.standard_normal((looks, devices), dtype=np.float32)
     stalled = chance.random((looks, devices), dtype=np.float32) < STALL
     y = y + stalled * (np.log(3.0) + chance.standard_exponential((looks, devices)) / 1.5)
     median = 0.2 * chance.standard_normal(devices) + 0.5 * heap.p / 1e3
     past = median + 0.2 * chance.standard_normal(devices)
     return Arm(
-        np.rint(1e6 * (y + median + 0.5 * heap.y / 1e6)) * changed,
+        np.rint(1e6 * (y + median + 0.5 * heap.y / 1e6)),
         changed,
         heap.bucket,
         np.rint(1e3 * past),

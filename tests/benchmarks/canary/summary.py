@@ -29,7 +29,7 @@ def wilson(count: int, of: int, z: float = 1.96) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
 
 
-def summarized(setting: Setting, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def summarized(setting: Setting, outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
     failed = {key: _when(outcomes, "failed", key) for key in outcomes[0].failed}
     passed = {key: _when(outcomes, "passed", key) for key in outcomes[0].passed}
     bounds = [
@@ -43,6 +43,8 @@ def summarized(setting: Setting, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "gated": setting.gated,
         "holds": all(bound <= ALPHA for bound in bounds),
         "runs": len(outcomes),
+        "compared": sum(bool(one.others) for one in outcomes),
+        "minutes": round(seconds / 60, 2),
         "doubted": sum(one.doubted for one in outcomes),
         "failed": failed,
         "passed": passed,
@@ -107,12 +109,11 @@ def _crossed(
     return np.array(looks), events
 
 
-def described(seed: int, runs: int, compared: int, jobs: int, seconds: float) -> dict[str, Any]:
+def described(seed: int, jobs: int, seconds: float) -> dict[str, Any]:
+    """Of the run that wrote last."""
     return {
         "seed": seed,
         "date": datetime.now(UTC).date().isoformat(),
-        "runs": runs,
-        "compared": compared,
         "cores": cpu_count(),
         "processes": jobs,
         "processor": _processor(),

@@ -6,7 +6,7 @@ hundreds: the benchmark compares the two on a sample of looks of the same run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from scipy.special import erfcx, ndtr
 
 from functions.release_health.eprocess import MIXTURE
 from functions.release_health.scoring import share_of
+from functions.release_health.sizes import LEAST_VARIANCE
 
 Floats = NDArray[np.float64]
 HOUR = 60
@@ -92,9 +93,11 @@ def course(canary: Sums, baseline: Sums) -> Course:
     looks = len(canary.events)
     starts = range(0, looks, HOUR)
     found = [np.full((len(starts), looks), np.nan) for _ in range(3)]
+    arms = [_cumulated(one) for one in (canary, baseline)]
     for row, start in enumerate(starts):
-        for out, values in zip(found, _differences(canary, baseline, start), strict=True):
-            out[row, start:] = values
+        values = _differences([_since(one, start) for one in arms])
+        for out, value in zip(found, values, strict=True):
+            out[row, start:] = value
     return Course(*found)
 
 
@@ -146,9 +149,8 @@ def placebo(canary: Sums, baseline: Sums) -> float:
     return float((0.5 * np.log(variance / total) + 0.5 * d * d * MIXTURE / variance / total)[0])
 
 
-def _differences(canary: Sums, baseline: Sums, first: int) -> tuple[Floats, Floats, Floats]:
-    """Difference of the means, its variance and theta at each look from `first` on."""
-    arms = [_cumulated(one, first) for one in (canary, baseline)]
+def _differences(arms: list[Sums]) -> tuple[Floats, Floats, Floats]:
+    """Difference of the means, its variance and theta at each look, of sums from a restart on."""
     known = sum(one.known.sum(axis=1) for one in arms)
     with np.errstate(divide="ignore", invalid="ignore"):
         centre = np.nan_to_num(
@@ -167,7 +169,7 @@ def _differences(canary: Sums, baseline: Sums, first: int) -> tuple[Floats, Floa
             told.append(_arm(one.events, corrected))
     both = ((arms[0].events > 0) & (arms[1].events > 0)).sum(axis=1)
     variance = told[0][1] + told[1][1]
-    unfit = (both < arms[0].events.shape[1] // 2) | ~(variance > 0)
+    unfit = (both < arms[0].events.shape[1] // 2) | ~(variance > LEAST_VARIANCE)
     return (
         np.where(unfit, np.nan, told[0][0] - told[1][0]),
         np.where(unfit, np.nan, variance),
@@ -175,13 +177,15 @@ def _differences(canary: Sums, baseline: Sums, first: int) -> tuple[Floats, Floa
     )
 
 
-def _cumulated(one: Sums, first: int) -> Sums:
-    return Sums(
-        **{
-            name: np.cumsum(getattr(one, name)[first:], axis=0)
-            for name in ("events", "y", "known", "p", "known_y", "pp", "py")
-        }
-    )
+def _cumulated(one: Sums) -> Sums:
+    return Sums(*(np.cumsum(getattr(one, field.name), axis=0) for field in fields(Sums)))
+
+
+def _since(cumulated: Sums, start: int) -> Sums:
+    if not start:
+        return cumulated
+    tables = (getattr(cumulated, field.name) for field in fields(Sums))
+    return Sums(*(table[start:] - table[start - 1] for table in tables))
 
 
 def _arm(counts: Floats, sums: Floats) -> tuple[Floats, Floats]:

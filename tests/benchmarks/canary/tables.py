@@ -26,12 +26,14 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     about, settings = results["about"], results["settings"]
     yield "# The canary score, measured"
     yield ""
+    minutes = sum(one["minutes"] for one in settings)
+    compared = max(one["compared"] for one in settings)
     yield (
-        f"Written by `make bench-canary` on {about['date']}: seed {about['seed']}, {about['runs']}"
-        f" trials of 200 looks for each setting, {about['compared']:,} of them judged by the other"
-        f" methods too; {about['minutes']} minutes, {about['processes']} of {about['cores']} cores,"
-        f" {about['processor']}, Python {about['python']}, numpy {about['numpy']}. The vectorised"
-        f" score and the function's own agree within {results['agreement']:.0e}."
+        f"Written by `make bench-canary` on {about['date']}: seed {about['seed']}, trials of 200"
+        f" looks, {compared} of each setting judged by the other methods too; {minutes:.0f} minutes"
+        f" of {about['processes']} of {about['cores']} cores, {about['processor']}, Python"
+        f" {about['python']}, numpy {about['numpy']}. The vectorised score and the function's own"
+        f" agree within {results['agreement']:.0e}."
     )
     yield ""
     yield "Nominal 5 %. The score restarts every 60 looks and lets nothing pass before look 31; its"
