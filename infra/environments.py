@@ -11,6 +11,7 @@ from aws_cdk.aws_logs import RetentionDays
 from functions.shard_scaler.settings import Policy
 from infra.deliveries import Delivered
 from infra.errors import WrongConfiguration
+from infra.http_settings import Http
 from infra.lifetimes import Lifetime
 
 # AWS's limits for a delivery stream that converts and partitions, for a function that Firehose
@@ -86,6 +87,8 @@ class Environment:
     """Of the records as they came, where an event type keeps them."""
     deliveries: Mapping[str, Delivered] = field(default_factory=dict)
     """By event type; one that is not named is delivered as `Delivered()`."""
+    http: Mapping[str, Http] = field(default_factory=dict)
+    """By event type: what is taken over HTTP, too."""
     scalings: Mapping[str, Policy] = field(default_factory=dict)
     """By event type; one that is not named keeps the contract's shards. Only provisioned streams
     are scaled: those on demand are by AWS."""

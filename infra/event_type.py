@@ -15,6 +15,7 @@ from infra.delivery import Delivery, Transform
 from infra.endpoint import EndpointDelivery
 from infra.environments import Environment
 from infra.function import Dependencies
+from infra.http import HttpIngestion
 from infra.ingestion import Ingestion
 from infra.interface import export, publish, tags
 from infra.lake import Lake
@@ -205,6 +206,19 @@ class EventType(cdk.Stack):
                 UnsentName=f"{name}_unsent",
                 EndpointResubmissionStreamName=again.resource.delivery_stream_name,
             )
+
+        if name in environment.http:
+            http = HttpIngestion(
+                self,
+                "Http",
+                environment=environment,
+                event_type=name,
+                kind=kind,
+                settings=environment.http[name],
+                ingestion=ingestion,
+                key=lake.key,
+            )
+            publish(self, HttpUrl=http.url, ApiKeyId=http.key.key_id)
 
         export(self, ingestion.stream.stream_arn, ingestion.stream.stream_name)
         publish(

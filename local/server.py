@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from local import (
+    apigateway,
     athena,
     cache,
     cloudformation,
@@ -35,6 +36,7 @@ PARTS: tuple[ModuleType, ...] = (
     queues,
     notifications,
     kinesis,
+    apigateway,
     functions,
     athena,
     delivery,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local.cloudformation.provider import Provider
 from local.cloudformation.providers import (
+    apigateway,
     athena,
     cloudwatch,
     ec2,
@@ -28,6 +29,17 @@ from local.cloudformation.providers import (
 PROVIDERS: dict[str, Provider] = {
     provider.type: provider
     for provider in (
+        apigateway.Account(),
+        apigateway.ApiKey(),
+        apigateway.Deployment(),
+        apigateway.Method(),
+        apigateway.Model(),
+        apigateway.RequestValidator(),
+        apigateway.Resource(),
+        apigateway.RestApi(),
+        apigateway.Stage(),
+        apigateway.UsagePlan(),
+        apigateway.UsagePlanKey(),
         athena.NamedQuery(),
         athena.WorkGroup(),
         cloudwatch.Alarm(),
