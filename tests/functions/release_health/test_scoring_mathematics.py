@@ -130,7 +130,7 @@ def test_the_interval_of_rates_is_around_the_effect(
     of = seen(canary, baseline, (max(exposed, canary), max(other, baseline)))
     low, high = interval(of, 0.05)
     assert -log(1000) <= low <= high <= log(1000)
-    if 1 < canary and 1 < baseline and abs(effect(of)) < log(500):
+    if canary > 1 and baseline > 1 and abs(effect(of)) < log(500):
         assert low <= effect(of) <= high
 
 
