@@ -6,6 +6,7 @@ logarithms: evidence for FAIL and for PASS grows with them, and log(1/α) and lo
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from math import inf, isfinite, log
 from typing import Literal
 
@@ -145,11 +146,11 @@ class Report(Struct, frozen=True, kw_only=True):
     @property
     def decided(self) -> Look | None:
         """The look that came to the verdict which stands; None without one, and where that look
-        is not known."""
+        is not known. A state that was built again comes to its verdict again: the first counts."""
         if self.verdict == "CONTINUE":
             return None
-        came = (one for one in reversed(self.looks) if one.changed)
-        return next((one for one in came if one.verdict == self.verdict), None)
+        stands = list(takewhile(lambda one: one.verdict == self.verdict, reversed(self.looks)))
+        return next((one for one in reversed(stands) if one.changed), None)
 
     @property
     def fails_at(self) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli.report import Arms, Check, Estimate, Level, Look, Measured, Report
+from cli.report import METRICS, Arms, Check, Estimate, Level, Look, Measured, Report
 from cli.svg import STEPS
 from events.release import Trial
 from events.release_verdict.event import ReleaseVerdict
@@ -210,7 +210,11 @@ def _checks(now: ReleaseVerdict) -> list[Check]:
     return [
         Check(name="Sizes of the arms", holds=ratio.holds, says=ratio.text),
         *(
-            Check(name=f"{one.name} before", holds=one.placebo.holds, says=one.placebo.text)
+            Check(
+                name=f"{METRICS[one.name][0]} before the trial",
+                holds=one.placebo.holds,
+                says=one.placebo.text,
+            )
             for one in now.metrics
             if one.name != "crashed"
         ),
@@ -225,5 +229,5 @@ def _counts(now: ReleaseVerdict) -> dict[str, int]:
         "values outside of their band": clipped,
         "devices that reported both releases": now.switched,
         f"device-hours with a crash on {now.canary}": now.arm_canary.episodes,
-        f"on {now.baseline}": now.arm_baseline.episodes,
+        f"device-hours with a crash on {now.baseline}": now.arm_baseline.episodes,
     }

@@ -255,8 +255,10 @@ def _checks(report: Report) -> Iterator[str]:
             f"<p>{escape(check.says)}</p></li>"
         )
     if report.counts:
-        counted = ", ".join(f"{name} {number:,}" for name, number in report.counts.items())
-        yield f"<li><b>Events</b><p>{escape(counted)}</p></li>"
+        yield '<li><b>What was counted</b><table class="counts"><tbody>'
+        for name, number in report.counts.items():
+            yield f'<tr><td>{number:,}</td><td class="left">{escape(name)}</td></tr>'
+        yield "</tbody></table></li>"
     yield "</ul></section>"
 
 
