@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cli.aws import Account as AWSAccount
 from cli.feeds import kind_of
-from cli.kinesis import PutRecords, limits
 from cli.progress import bar
 from cli.stacks import find
 from cli.tail.checkpoint import Checkpoint, state_folder
@@ -51,7 +50,7 @@ def follow(
     tails = []
     for flow, parser, stream in zip(flows, parsers, streams, strict=True):
         checkpoint = Checkpoint(folder or state_folder(), stream, flow.paths)
-        outlet = Outlet(PutRecords(account.kinesis, stream), limits(account.kinesis, stream))
+        outlet = Outlet(account.kinesis, stream)
         tails.append(
             Tail(
                 event_type=flow.type,

@@ -1,34 +1,34 @@
 """Where lines go: records onto one stream, and word of each that is on it."""
 
-import random
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import atexit
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cli.producer import Call, Entry, Limits, Producer, Retry, Tally
+from cli.errors import Failure
+from cli.producer import Retry, Tally
+from cli.putting import Delivery, Producer
 
-Answer = Any
-"""Of a record: its error code, a str, or anything else when it is put."""
-Put = Callable[[Call], Sequence[Answer]]
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
 Done = Callable[[], None]
 FOR_EVER = Retry(attempts=2**62)
 """A line stays in its file until it is put, so there is no reason ever to give one up."""
-LANES = 2
+MEMORY = 8 * 1024 * 1024
+"""Bytes of records that may wait: less than what a producer holds, so that a put never does."""
+MOST = 100_000
 
 
 class Outlet:
-    """Puts records in full calls, repeats what failed, and keeps the order of a partition key
-    between calls. Everything but the calls themselves is done in the thread that uses it."""
+    """Puts records on a stream; who uses it is told of them in its own thread, in `turn`."""
 
-    def __init__(self, put: Put, limits: Limits) -> None:
-        self._put = put
-        self._producer = Producer(limits=limits, lanes=LANES, retry=FOR_EVER)
-        self._pool = ThreadPoolExecutor(LANES, thread_name_prefix="put")
-        self._answers: SimpleQueue[tuple[Call, Sequence[Answer] | Exception] | None] = SimpleQueue()
-        self._waiting: dict[int, Done] = {}
-        self._number = 0
+    def __init__(self, kinesis: "KinesisClient", stream: str) -> None:
+        self._told: SimpleQueue[Delivery | None] = SimpleQueue()
+        self._producer = Producer(kinesis, stream, on_delivery=self._told.put, retry=FOR_EVER)
+        self._bytes = 0
+        self.pending = 0
+        """Records of which it is not known whether they are on the stream."""
 
     @property
     def tally(self) -> Tally:
@@ -36,56 +36,45 @@ class Outlet:
 
     @property
     def room(self) -> bool:
-        """Whether another record may be offered now."""
-        return self._producer.room
-
-    @property
-    def pending(self) -> int:
-        """Records of which it is not known whether they are on the stream."""
-        return self._producer.pending
+        """Whether more records may be offered now."""
+        return self._bytes < MEMORY and self.pending < MOST
 
     def offer(self, key: str, data: bytes, done: Done) -> None:
         """Put a record, and say so when it is on the stream."""
-        self._number += 1
-        self._waiting[self._number] = done
-        self._producer.offer(Entry(self._number, key, data), time.monotonic())
+        self.pending += 1
+        self._bytes += len(data)
+        self._producer.put(key, data, token=(len(data), done))
 
     def wake(self) -> None:
         """End a `turn` early; for a signal handler or another thread."""
-        self._answers.put(None)
+        self._told.put(None)
 
     def turn(self, patience: float) -> None:
-        """Make the calls that are due, and wait for answers, at most so many seconds.
+        """Wait for word of records, at most so many seconds, and hand on what is there.
 
         Raises what no repetition of a call would mend.
         """
-        now = time.monotonic()
-        for call in self._producer.calls(now):
-            self._pool.submit(self._make, call)
-        due = self._producer.due()
-        if due is not None:
-            patience = min(patience, max(0.0, due - now))
         try:
-            answered = self._answers.get(timeout=patience)
+            delivery = self._told.get(timeout=patience) if patience > 0 else self._told.get_nowait()
+            while delivery is not None:
+                self._settle(delivery)
+                delivery = self._told.get_nowait()
         except Empty:
             return
-        if answered is None:
-            return
-        call, answer = answered
-        if isinstance(answer, Exception):
-            raise answer
-        self._producer.settle(call, answer, time.monotonic(), random.random())  # noqa: S311  jitter
-        for entry, error in zip(call.entries, answer, strict=True):
-            if not isinstance(error, str):
-                self._waiting.pop(entry.number)()
 
     def close(self) -> None:
-        """Make no more calls."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Make no more calls. What is not put by now is not waited for."""
+        if self.pending:
+            atexit.unregister(self._producer.close)
+        else:
+            self._producer.close()
 
-    def _make(self, call: Call) -> None:
-        """In a thread of the pool."""
-        try:
-            self._answers.put((call, self._put(call)))
-        except Exception as failure:  # it ends the flow, and is raised there
-            self._answers.put((call, failure))
+    def _settle(self, delivery: Delivery) -> None:
+        if delivery.error is not None:
+            self._producer.flush()  # raises why the producer has stopped
+            raise Failure(f"A line cannot be put ({delivery.error}): it stays where it is.")
+        assert isinstance(delivery.token, tuple)  # noqa: S101  as it was offered
+        size, done = delivery.token
+        self.pending -= 1
+        self._bytes -= size
+        done()

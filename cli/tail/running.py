@@ -96,8 +96,12 @@ class Tail:
     def run(self) -> None:
         """Return when it is over; `error` says why, if nobody wanted that."""
         try:
-            self._follow()
-            self._wind_down()
+            try:
+                self._follow()
+                self._wind_down()
+            finally:
+                if self._progress:
+                    self._save()
         except Exception as error:  # it is told where the command ends
             self.error = error
         finally:

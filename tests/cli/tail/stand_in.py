@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from events.aggregation import deaggregate
+
 OUTPUTS = {
     "EventType": "device_telemetry",
     "StreamName": "boxes",
@@ -73,7 +75,9 @@ class StandIn:
             if wrong and self._chance.random() < 0.5:
                 answers.append({"ErrorCode": "InternalFailure", "ErrorMessage": "-"})
                 continue
-            self.taken.append(base64.b64decode(record["Data"]))
+            data = base64.b64decode(record["Data"])
+            apart = deaggregate(data)
+            self.taken += [data] if apart is None else [one.data for one in apart]
             number = str(len(self.taken))
             answers.append({"ShardId": "shardId-000000000000", "SequenceNumber": number})
         if wrong and self._chance.random() < 0.3:
