@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from functions.release_health.eprocess import RATIOS, log_share
 from functions.release_health.scoring import share_of
@@ -58,6 +57,7 @@ def look(
     most = np.full(len(canary), -np.inf)
     for hour, first in enumerate(range(0, len(canary), per_hour)):
         total = np.cumsum(gains[first:], axis=0)
-        log_e = logsumexp(total, axis=1) - np.log(len(RATIOS)) + np.log(share_of(hour))
+        top = total.max(axis=1)
+        log_e = top + np.log(np.exp(total - top[:, None]).mean(axis=1)) + np.log(share_of(hour))
         most[first:] = np.maximum(most[first:], log_e)
     return most

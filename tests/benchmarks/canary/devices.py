@@ -41,39 +41,43 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What one arm's devices report: rows are looks. y in millionths, where one is reported."""
+    """What one arm's devices report: look, device and y, in millionths, of every event."""
 
+    look: NDArray[np.int64]
+    device: NDArray[np.int64]
     y: Floats
-    reported: NDArray[np.bool_]
     bucket: NDArray[np.int64]
+    """By device."""
     p: Floats
-    """Thousandths, by device."""
+    """By device, thousandths."""
     known: Floats
     """By device, 0 or 1."""
 
     def sums(self) -> Sums:
         """What the function's state would hold of it, look by look."""
-        look, device = np.nonzero(self.reported)
-        place = look * BUCKETS + self.bucket[device]
-        y, known = self.y[look, device], self.known[device]
-        p = self.p[device] * known
+        place = self.look * BUCKETS + self.bucket[self.device]
+        known = self.known[self.device]
+        p = self.p[self.device] * known
 
         def table(weight: Floats | None) -> Floats:
             found = np.bincount(place, weight, LOOKS * BUCKETS)
             return found.astype(float).reshape(LOOKS, BUCKETS)
 
         def row(weight: Floats) -> Floats:
-            return np.bincount(look, weight, LOOKS).astype(float)
+            return np.bincount(self.look, weight, LOOKS).astype(float)
 
         return Sums(
             events=table(None),
-            y=table(y),
+            y=table(self.y),
             known=table(known),
             p=table(p),
-            known_y=row(y * known),
+            known_y=row(self.y * known),
             pp=row(p * p),
-            py=row(y * p),
+            py=row(self.y * p),
         )
+
+    def seen(self) -> Seen:
+        return Seen(self.look, self.y / 1e6)
 
 
 def trial(chance: np.random.Generator, fleet: Fleet) -> tuple[Arm, Arm]:
@@ -95,39 +99,47 @@ def independent(chance: np.random.Generator, each: int = 100) -> tuple[Sums, See
 
 
 def _arm(chance: np.random.Generator, fleet: Fleet, devices: int, *, growing: bool) -> Arm:
-    rows = PREPARATION + LOOKS
-    drawn = chance.standard_normal((rows, devices), dtype=np.float32)
-    drawn[1:] *= np.sqrt(1 - fleet.memory**2)
+    columns = PREPARATION + LOOKS
+    drawn = chance.standard_normal((devices, columns), dtype=np.float32)
+    drawn[:, 1:] *= np.float32(np.sqrt(1 - fleet.memory**2))
     poles = np.array([1.0, -fleet.memory], np.float32)
-    noise = lfilter(np.array([fleet.noise], np.float32), poles, drawn, axis=0)
-    level = fleet.level * chance.standard_normal(devices, dtype=np.float32)
-    y = np.rint(1e6 * (level + noise)).astype(float)
-    reported = chance.random((rows, devices), dtype=np.float32) < fleet.reports
-    before = reported[:PREPARATION].sum(axis=0)
-    past = (y[:PREPARATION] * reported[:PREPARATION]).sum(axis=0) / np.maximum(before, 1)
-    known = ((before > 0) & (chance.random(devices) < fleet.known)).astype(float)
-    during = reported[PREPARATION:]
+    value = lfilter(np.array([fleet.noise], np.float32), poles, drawn)
+    value += fleet.level * chance.standard_normal((devices, 1), dtype=np.float32)
+    reported = chance.random((devices, columns), dtype=np.float32) < fleet.reports
+    before = reported[:, :PREPARATION]
+    count = before.sum(axis=1)
+    past = (value[:, :PREPARATION] * before).sum(axis=1) / np.maximum(count, 1)
+    known = (count > 0) & (chance.random(devices) < fleet.known)
+    during = reported[:, PREPARATION:]
     if growing:
-        comes = chance.integers(0, 60, devices)
-        during = during & (np.arange(LOOKS)[:, None] >= comes)
-    bucket = chance.integers(0, BUCKETS, devices)
-    return Arm(y[PREPARATION:], during, bucket, np.rint(past / 1e3), known)
+        during &= np.arange(LOOKS) >= chance.integers(0, 60, (devices, 1))
+    device, look = np.nonzero(during)
+    return Arm(
+        look=look,
+        device=device,
+        y=np.rint(1e6 * value[device, PREPARATION + look].astype(float)),
+        bucket=chance.integers(0, BUCKETS, devices),
+        p=np.rint(1e3 * past),
+        known=known.astype(float),
+    )
 
 
 def latency(chance: np.random.Generator, heap: Arm) -> Arm:
-    """Channel changes of the same devices: one report in three, stalls among them, without a past
-    that is worth much, and slower where the heap is larger."""
-    looks, devices = heap.y.shape
-    changed = heap.reported & (chance.random((looks, devices), dtype=np.float32) < 1 / 3)
-    y = 0.35 * chance.standard_normal((looks, devices), dtype=np.float32)
-    stalled = chance.random((looks, devices), dtype=np.float32) < STALL
-    y = y + stalled * (np.log(3.0) + chance.standard_exponential((looks, devices)) / 1.5)
-    median = 0.2 * chance.standard_normal(devices) + 0.5 * heap.p / 1e3
-    past = median + 0.2 * chance.standard_normal(devices)
+    """Channel changes of the same devices: one report in three, stalls among them, with a past
+    that is worth less, and slower where the heap is larger."""
+    changed = chance.random(len(heap.look)) < 1 / 3
+    device = heap.device[changed]
+    events = len(device)
+    stalled = chance.random(events) < STALL
+    median = 0.2 * chance.standard_normal(len(heap.p)) + 0.5 * heap.p / 1e3
+    y = 0.35 * chance.standard_normal(events) + median[device] + 0.5 * heap.y[changed] / 1e6
+    y += stalled * (np.log(3.0) + chance.standard_exponential(events) / 1.5)
+    past = median + 0.2 * chance.standard_normal(len(heap.p))
     return Arm(
-        np.rint(1e6 * (y + median + 0.5 * heap.y / 1e6)),
-        changed,
-        heap.bucket,
-        np.rint(1e3 * past),
-        heap.known,
+        look=heap.look[changed],
+        device=device,
+        y=np.rint(1e6 * y),
+        bucket=heap.bucket,
+        p=np.rint(1e3 * past),
+        known=heap.known,
     )

@@ -106,8 +106,7 @@ def of_fleet(
     canary, baseline = devices.trial(chance, fleet)
     out = sized([canary.sums(), baseline.sums()], RULE, effects)
     if others:
-        seen = [_events(canary), _events(baseline)]
-        out.others.update(_others(seen, effects))
+        out.others.update(_others([canary.seen(), baseline.seen()], effects))
     return out
 
 
@@ -167,11 +166,6 @@ def _episodes(chance: np.random.Generator, heap: devices.Arm) -> Floats:
         looks = hour + chance.integers(0, min(HOUR, LOOKS - hour), count)
         found += np.bincount(looks, minlength=LOOKS)
     return found
-
-
-def _events(arm: devices.Arm) -> Seen:
-    looks, columns = np.nonzero(arm.reported)
-    return Seen(looks, arm.y[looks, columns] / 1e6)
 
 
 def _others(seen: list[Seen], effects: tuple[str, ...]) -> dict[str, dict[str, Floats]]:
