@@ -246,8 +246,10 @@ for from = 1, #reports, BYTES do
 
   local found
   if kind == PREPARATION then
-    if band(flags, TRIAL) ~= 0 then found = 2 else found = accepted(its_boot, its_counter) end
-    if found == 0 then prepare(bits, y) end
+    found = accepted(its_boot, its_counter)
+    if found == 0 then
+      if band(flags, TRIAL) == 0 then prepare(bits, y) else found = 2 end
+    end
   elseif band(flags, TRIAL) ~= 0 and hour - its_hour >= HOURS then
     found = 2
   else

@@ -2,10 +2,10 @@
 
 The package has a client for clusters, ValkeyCluster. It is not used, for what was measured against
 one server with 64 calls of a script: it takes no EVALSHA in a pipeline, so they are 64 round trips
-(on this machine 12 ms, on a network 64 times its delay) instead of one (1 ms); and it opens two
-connections and asks COMMAND at every cold start, which is 8 ms. What of a cluster matters here is
-small: ElastiCache Serverless shows one address for all slots; where there are several, a node that
-is asked for another's slot says whose it is, and 64 buckets make a table of 64 rows.
+(12 ms on one machine, and on a network 64 times its delay) instead of one (1 ms); and it opens two
+connections and asks COMMAND at a cold start, which takes four times as long as one connection.
+What of a cluster matters here is small: ElastiCache Serverless shows one address for all slots, and
+where there are several, a node that is asked for another's slot says whose it is.
 
 A connection may be dead without anybody having noticed: the execution environment was frozen, the
 server changed. So every command may be tried again on a new connection, and every command here is
