@@ -45,6 +45,9 @@ def plan(
     producers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that put events.")
     ] = 4,
+    linger: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Seconds an event waits to share a record.")
+    ] = 0.1,
     aggregate: Annotated[
         bool, typer.Option(help="Which of the two the mode and the growth are of.")
     ] = True,
@@ -98,6 +101,7 @@ def plan(
         fan_out=consumers if consumers is not None else found.fan_out if found else 1,
         polling=polling,
         producers=producers,
+        linger=linger,
         aggregated=aggregate,
         devices=devices,
         http=http,

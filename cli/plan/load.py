@@ -13,9 +13,8 @@ SHARD_RECORDS = 1_000
 """Per second, into one shard."""
 SHARD_BYTES_OUT = 2 * MIB
 """Per second, shared by all who poll the shard."""
-RECORD_BYTES = MIB
 LARGEST_RECORD_BYTES = 10 * MIB
-"""What a record may hold, its key included; the second where the stream says so."""
+"""What a record may hold with its key, where the stream says so; 1 MiB where it does not."""
 FAN_OUT_CONSUMERS = 20
 RETENTION_HOURS = range(24, 8_760 + 1)
 
@@ -36,9 +35,6 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
     """Every number of its kind; `headrace plan --explain` prints them."""
 
     key_bytes: Assumption = Assumption(16, "bytes", "partition key of an event")
-    linger: Assumption = Assumption(
-        0.5, "s", "an event waits at most this long for its aggregated record to fill"
-    )
     transform_us: Assumption = Assumption(
         20,
         "µs",
@@ -120,6 +116,11 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     aggregated: bool = True
     producers: int = 4
     """Processes that put; each fills aggregated records of its own."""
+    linger: float = 0.1
+    """Seconds that an event waits at most for others to share its record: the default of
+    `cli.putting.Producer`."""
+    record: int = 51_200
+    """Bytes of an aggregated record at most: as `linger`, of the producer."""
     utilisation: float = 0.7
     """Share of the shards' limits that the peak may take."""
     hottest: float = 0.001
@@ -207,10 +208,10 @@ def wire(load: Load) -> Wire:
     if not load.aggregated:
         return _sized(load, 1, events=1.0, record=load.size, shard_bytes=load.size + key)
     event = load.size + key + SUB_RECORD
-    limit = max(1.0, (RECORD_BYTES - MAGIC_AND_CHECKSUM - key) // event)
+    limit = max(1.0, (load.record - MAGIC_AND_CHECKSUM) // event)
     shards = 1
     while True:
-        come = load.rate / load.producers / shards * load.assumed.linger.value
+        come = load.rate / load.producers / shards * load.linger
         events = max(1.0, min(limit, come))
         if events == 1.0:
             plain = msgspec.structs.replace(load, aggregated=False)

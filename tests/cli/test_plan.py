@@ -234,7 +234,7 @@ def test_the_bill_is_its_lines() -> None:
 
 
 def test_the_break_even_is_where_both_cost_the_same() -> None:
-    load = Load(rate=500, size=700)
+    load = Load(rate=500, size=700, aggregated=False)
     found = modes(load, prices())
     assert found.peak is not None
     assert found.advantage_rate is not None
@@ -260,7 +260,10 @@ def test_a_growing_load_meets_limits_one_after_the_other() -> None:
 
 def test_aggregation_costs_a_third_where_events_are_small() -> None:
     """And not quite where they fill a kilobyte: what is counted by the byte is not less."""
-    for load, most in ((Load(rate=20_000, size=300), 1 / 3), (Load(rate=3_000, size=KIB), 0.4)):
+    for load, most in ((Load(rate=20_000, size=300), 1 / 3), (Load(rate=3_000, size=KIB), 0.42)):
         plan = planned(load, prices(), mode="provisioned")
         assert plan.ratio < most
         assert plan.counted_otherwise_usd > plan.aggregated.usd
+        ingested = [line for line in plan.lines if line.part in ("ingestion", "delivery")]
+        aggregated = sum(line.aggregated_usd for line in ingested)
+        assert aggregated / sum(line.plain_usd for line in ingested) < 1 / 3

@@ -48,7 +48,7 @@ def test_a_load_is_planned_without_any_account(here: Headrace) -> None:
 def test_json_has_both_bills_and_the_assumptions(here: Headrace) -> None:
     plan = json.loads(here("plan", "--rate", "50", "--size", "700", "--json").stdout)
     assert plan["ratio"] == pytest.approx(plan["aggregated"]["usd"] / plan["plain"]["usd"])
-    assert plan["load"]["assumed"]["linger"]["unit"] == "s"
+    assert plan["load"]["assumed"]["invocation_ms"]["unit"] == "ms"
     assert [one["at"]["factor"] for one in plan["growth"]] == [1, 10, 100, 1000]
     assert plan["prices_date"]
 
