@@ -209,11 +209,13 @@ def _end(fraction: float) -> str:
 def odds(log_e: float) -> str:
     """An e-value for a person: 0.03, 7.4, 120, 3.1 × 10⁵."""
     power = log_e / log(10)
+    if power >= 100:
+        return f"> 10{superscript(100)}"
     if power >= 4:
         exponent = int(power)
         return f"{10 ** (power - exponent):.1f} × 10{superscript(exponent)}"
     value = 10**power
-    if value >= 100 or abs(value - round(value)) < 1e-9:
+    if value >= 100 or (value >= 1 and abs(value - round(value)) < 1e-9):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
