@@ -49,6 +49,11 @@ FIGURES = (
     Figure("audit", "seconds_0", "audit of all flights, none missing, s", 20),
     Figure("audit", "ten_ratio", "… with 10 missing, times as long", 2),
     Figure("audit", "named_per_missing", "… records compared by name, per missing one", 2_048),
+    Figure("release", "apply_per_second", "reports/s counted on one core", 40_000, most=False),
+    Figure("release", "handler_us", "… through the handler, us per report", 25),
+    Figure("release", "bytes_per_device", "state per device, bytes", 50),
+    Figure("release", "warm_connections", "connections to the cache by warm invocations", 0),
+    Figure("release", "connections_per_environment", "… by 1,000 invocations, per environment", 1),
     Figure("compaction", "day_share_of_its_objects", "query of a day / bytes of its objects", 1),
 )
 
