@@ -68,8 +68,8 @@ def coldest(
     best, least = None, policy.target * (1 - policy.margin)
     ordered = sorted(shards, key=lambda shard: shard.first_hash)
     for lower, upper in pairwise(ordered):
-        most = _most_together(lower.shard_id, upper.shard_id, samples)
-        if most is not None and most <= least:
+        most = _most_together(lower.shard_id, upper.shard_id, samples, least)
+        if most is not None:
             best, least = (lower, upper), most
     return best
 
@@ -102,8 +102,9 @@ def _mean(shard_id: str, samples: Sequence[Sample]) -> float | None:
     return sum(loads) / len(loads)
 
 
-def _most_together(lower: str, upper: str, samples: Sequence[Sample]) -> float | None:
-    """None when one of them was not seen in too many minutes, or was throttled in any."""
+def _most_together(lower: str, upper: str, samples: Sequence[Sample], least: float) -> float | None:
+    """None when it was more than `least`, when one of them was not seen in too many minutes, or was
+    throttled in any."""
     most, seen = 0.0, 0
     for sample in samples:
         one, other = sample.by_shard.get(lower), sample.by_shard.get(upper)
@@ -113,4 +114,6 @@ def _most_together(lower: str, upper: str, samples: Sequence[Sample]) -> float |
             return None
         seen += 1
         most = max(most, one.shards + other.shards)
+        if most > least:
+            return None
     return most if seen and seen >= KNOWN_SHARE * len(samples) else None
