@@ -26,7 +26,7 @@ def wilson(count: int, of: int, z: float = 1.96) -> tuple[float, float]:
     share = count / of
     middle = share + z * z / (2 * of)
     half = z * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
+    return max(0.0, middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
 
 
 def summarized(setting: Setting, outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
