@@ -94,6 +94,7 @@ def test_types_lists_the_contracts(here: Headrace) -> None:
         "delay_alert",
         "device_telemetry",
         "flight",
+        "release_verdict",
     ]
 
 
