@@ -265,6 +265,7 @@ class Producer:
 
     def offer(self, entry: Entry, now: float) -> None:
         """Take an entry; one that no call can hold is not put, and said so."""
+        self._now = now
         lane = self._lane(entry.key, entry.hash_key)
         if lane.aggregate is not None and self._pack(lane, entry, now):
             return

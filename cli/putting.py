@@ -77,9 +77,9 @@ class Producer:
     """Puts records on one stream, from any thread.
 
     `put` returns when the record is in memory, and waits while that is full. `on_delivery` is told
-    of every record's end, in a thread of the producer's: it must be quick and not put. Without it,
-    `flush` and `close` raise NotPut when a record could not be put. An error that no repetition can
-    mend, such as a permission that is missing, is raised by whatever is called next.
+    of every record's end, mostly in a thread of the producer's: it must be quick and put nothing.
+    Without it, `flush` and `close` raise NotPut when a record could not be put. An error that no
+    repetition can mend, such as a missing permission, is raised by whatever is called next.
     """
 
     def __init__(
@@ -144,19 +144,23 @@ class Producer:
             self._core.offer(Entry(0, key, data, hash_key=explicit, tokens=(token,)), now)
             if self._idle:
                 self._work.notify()
+        if self._ends:
+            self._tell_all()
 
     def put_all(self, records: Iterable[tuple[str, bytes]]) -> None:
         """Take many records, each a partition key and data, with less effort for each."""
         rest = iter(records)
         while chunk := list(islice(rest, CHUNK)):
             for key, data in chunk:
-                if type(data) is not bytes or not key:
+                if type(data) is not bytes or not 0 < len(key) <= LONGEST_KEY:
                     _check(key, data)
             with self._lock:
                 self._make_room()
                 self._core.offer_all(chunk, time.monotonic())
                 if self._idle:
                     self._work.notify()
+            if self._ends:
+                self._tell_all()
 
     def flush(self) -> None:
         """Wait until all that was taken is on the stream or known not to be."""
@@ -242,14 +246,8 @@ class Producer:
                 answers = failure
             with self._lock:
                 self._settle(call, answers)
-                ends, self._ends = self._ends, []
                 self._settled.notify_all()
-            for end in ends:
-                self._tell(*end)
-            if ends:
-                with self._lock:
-                    self._untold -= len(ends)
-                    self._settled.notify_all()
+            self._tell_all()
 
     def _next(self) -> Call | None:
         """The call to make, None when there will be no more."""
@@ -287,6 +285,17 @@ class Producer:
     def _end(self, entry: Entry, answer: Answer, places: Sequence[int]) -> None:
         self._ends.append((entry, answer, places))
         self._untold += 1
+
+    def _tell_all(self) -> None:
+        """Without the lock: what is called may take its time."""
+        with self._lock:
+            ends, self._ends = self._ends, []
+        for end in ends:
+            self._tell(*end)
+        if ends:
+            with self._lock:
+                self._untold -= len(ends)
+                self._settled.notify_all()
 
     def _tell(self, entry: Entry, answer: Answer, places: Sequence[int]) -> None:
         assert self._on_delivery is not None  # noqa: S101  nobody collects ends without it

@@ -55,7 +55,7 @@ class Aggregate:
     `size` is that of the record `seal` would make, its own partition key not counted.
     """
 
-    __slots__ = ("_hashes", "_tables", "index", "records", "size")
+    __slots__ = ("_hash_table", "_hashes", "_key_table", "index", "records", "size")
 
     def __init__(self) -> None:
         self.clear()
@@ -66,7 +66,8 @@ class Aggregate:
         """By partition key: its place in the table as a record says it, and the frames for it."""
         self.records: list[bytes] = []
         self.size = ENVELOPE
-        self._tables: list[bytes] = []
+        self._key_table: list[bytes] = []
+        self._hash_table: list[bytes] = []
         self._hashes: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -110,24 +111,24 @@ class Aggregate:
             data = self.records[-1]
             self.clear()
             return data
-        message = b"".join([*self._tables, *self.records])
+        message = b"".join([*self._key_table, *self._hash_table, *self.records])
         self.clear()
         return MAGIC + message + md5(message, usedforsecurity=False).digest()
 
     def _enter(self, key: str) -> tuple[bytes, Frames]:
         place = self.index[key] = _place(KEY_INDEX_TAG + varint(len(self.index)))
-        self._table(KEY_TAG, key.encode())
+        self._list(self._key_table, KEY_TAG, key.encode())
         return place
 
     def _hash(self, hash_key: str) -> int:
         if hash_key not in self._hashes:
             self._hashes[hash_key] = len(self._hashes)
-            self._table(HASH_TAG, hash_key.encode())
+            self._list(self._hash_table, HASH_TAG, hash_key.encode())
         return self._hashes[hash_key]
 
-    def _table(self, tag: bytes, text: bytes) -> None:
+    def _list(self, table: list[bytes], tag: bytes, text: bytes) -> None:
         entry = tag + varint(len(text)) + text
-        self._tables.append(entry)
+        table.append(entry)
         self.size += len(entry)
 
 

@@ -91,13 +91,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(folder: Path, certificate: Path) -> Iterator[AWS]:
+def running(folder: Path, certificate: Path, *options: str) -> Iterator[AWS]:
     """A local AWS of its own; what it prints is in the folder, and in the message of a failure."""
     log = folder / "log"
     with (
         log.open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "local", "--port", "0", "--with-parent"],
+            [sys.executable, "-m", "local", "--port", "0", "--with-parent", *options],
             cwd=ROOT,
             env=os.environ | {"SSL_CERT_FILE": str(certificate)},
             stdin=subprocess.PIPE,
