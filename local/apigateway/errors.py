@@ -5,7 +5,6 @@ import uuid
 import msgspec
 
 from local.http import Response
-from local.routes import AWSError
 
 
 class Refused(Exception):
@@ -53,11 +52,10 @@ def defect() -> Refused:
     return Refused(500, "Internal server error", "InternalServerErrorException")
 
 
-def unsupported(what: str) -> AWSError:
+def unsupported(what: str) -> Refused:
     """AWS has it, the local AWS does not."""
-    return AWSError(
-        "UnsupportedOperation", f"The local AWS does not support {what} of API Gateway.", 501
-    )
+    sentence = f"The local AWS does not support {what} of API Gateway."
+    return Refused(501, sentence, "UnsupportedOperation")
 
 
 def answer(refused: Refused) -> Response:

@@ -94,7 +94,8 @@ def render(text: str, given: Input, context: dict[str, Any], variables: dict[str
             )
         )
     except (TemplateError, ValueError, TypeError, AttributeError, LookupError) as error:
-        raise errors.defect() from error
+        cause = error.__cause__ or error.__context__  # the engine wraps what a function raises
+        raise (cause if isinstance(cause, errors.Refused) else errors.defect()) from error
 
 
 @lru_cache(maxsize=64)
