@@ -44,7 +44,7 @@ PREPARATION, CANARY, BASELINE = 0, 1, 2
 CRASHED = 1
 """Bit of a report; 2·2^i: has a value of size i; 16·2^i: it was clipped."""
 
-REMEMBERED = 200_000
+REMEMBERED = 100_000
 """Devices whose place an execution environment keeps: 30 MB."""
 
 ON_A_SHELF = 48

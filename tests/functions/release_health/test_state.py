@@ -207,6 +207,28 @@ def test_a_report_counts_once_within_64_of_the_highest_and_is_late_behind_that(
         assert again == (Tally(duplicates=1) if ahead < 64 else Tally(late=1)), ahead
 
 
+def test_a_report_that_moves_through_the_whole_window_is_a_duplicate_all_the_way(
+    cache: Cache,
+) -> None:
+    of, state = trial(), State(cache)
+    apply(state, of, report(1, counter=200))
+    for highest in (220, 240, 245, 263):
+        apply(state, of, report(2, counter=highest))
+        assert apply(state, of, report(1, counter=200)) == Tally(duplicates=1)
+    apply(state, of, report(2, counter=264))
+    assert apply(state, of, report(1, counter=200)) == Tally(late=1)
+
+
+def test_an_hour_that_is_over_has_no_more_exposure_by_a_report_that_comes_late(
+    cache: Cache,
+) -> None:
+    of, state = trial(), State(cache)
+    apply(state, of, report(58, counter=1, crashed=True), report(61, counter=3))
+    apply(state, of, report(59, counter=2, crashed=True))
+    baseline = state.digest(of).baseline
+    assert (baseline.exposure, baseline.episodes) == (2, 1)
+
+
 def test_after_a_boot_the_last_reports_of_the_one_before_still_count_once(cache: Cache) -> None:
     of, state = trial(), State(cache)
     apply(state, of, report(1, boot=1, counter=500), report(2, boot=2, counter=0))
