@@ -55,6 +55,13 @@ FIGURES = (
     Figure("release", "warm_connections", "connections to the cache by warm invocations", 0),
     Figure("release", "connections_per_environment", "… by 1,000 invocations, per environment", 1),
     Figure("compaction", "day_share_of_its_objects", "query of a day / bytes of its objects", 1),
+    Figure("plan", "small_all", "20,000/s of 300 B: aggregated / plain, USD", 1 / 3),
+    Figure("plan", "large_third", "3,000/s of 1 KB: …, from producer to lake", 1 / 3),
+    Figure("plan", "large_all", "… with a fan-out processor, queries, alarms, traces", 1 / 3),
+    Figure("scaling", "throttled_ratio", "a year's throttled events, scaler / on-demand", 1),
+    Figure("scaling", "cost_ratio", "… USD", 0.6),
+    Figure("scaling", "oldest_minutes", "… oldest read after an hour's stop, min", 61),
+    Figure("scaling", "seconds", "… simulated, s", 60),
 )
 
 

@@ -88,14 +88,18 @@ def flights() -> tuple[dict[str, Floats], Keys]:
     return shapes, Keys(np.array([place for place, _ in places]), np.cumsum(shares) / shares.sum())
 
 
+CALM, EVENTFUL, HARSH = 0.0, 3.0, 6.0
+"""How high the highest spikes are."""
+
+
 def year(
-    shape: str, *, mean: float, seed: int, eventful: bool = True, minutes: int = MINUTES
+    shape: str, *, mean: float, seed: int, spikes: float = EVENTFUL, minutes: int = MINUTES
 ) -> Year:
     """A year of a shape at a mean rate. The load of a minute is noisy, as if each event were 100
-    that come at random. `eventful` adds, at random times:
+    that come at random. Above 0, `spikes` adds, at random times:
 
-    - 24 spikes of 10 minutes, to three times what comes, and 6 to six times;
-    - 12 ramps, in half an hour to four times, for two hours, and back;
+    - 6 spikes of 10 minutes, to so many times what comes, and 24 to half as many;
+    - 12 ramps, in half an hour to half as many times, for two hours, and back;
     - 20 hours in which one key has a tenth of everything, and 2 in which it has two thirds, more
       than a shard takes;
     - 6 hours in which nothing is read.
@@ -110,13 +114,14 @@ def year(
         begins = dice.integers(0, minutes - length, number)
         return [slice(begin, begin + length) for begin in begins]
 
-    if eventful:
+    if spikes:
         weight = np.ones(minutes)
         part = minutes / MINUTES
-        for number, height in ((24, 3.0), (6, 6.0)):
+        for number, height in ((24, spikes / 2), (6, spikes)):
             for when in times(round(number * part), 10):
                 weight[when] = height
-        ramp = np.concatenate((np.linspace(1, 4, 30), np.full(120, 4.0), np.linspace(4, 1, 30)))
+        rise = np.linspace(1, spikes / 2, 30)
+        ramp = np.concatenate((rise, np.full(120, rise[-1]), rise[::-1]))
         for when in times(round(12 * part), len(ramp)):
             weight[when] = np.maximum(weight[when], ramp)
         rate = rate * weight
