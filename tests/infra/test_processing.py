@@ -49,10 +49,10 @@ def rescue(assembly: Assembly, stack: str) -> dict[str, str]:
 def test_the_mapping_reads_from_the_oldest_record_on_gives_up_in_time_and_says_where(
     assembly: Assembly,
 ) -> None:
-    mapping, *_ = (
+    (mapping,) = (
         one
         for one in assembly.resources("AWS::Lambda::EventSourceMapping")
-        if not one.name.startswith(OTHERS)
+        if one.stack == stack_of(assembly, "delay_alerts") and not one.name.startswith(OTHERS)
     )
     own = ids(assembly, mapping.stack)
     assert mapping.properties == {
@@ -76,12 +76,14 @@ def test_the_mapping_reads_from_the_oldest_record_on_gives_up_in_time_and_says_w
 
 
 def test_the_consumer_is_of_the_stream_that_the_processor_reads(assembly: Assembly) -> None:
-    (consumer,) = assembly.resources("AWS::Kinesis::StreamConsumer")
-    stream = consumer.properties["StreamARN"]
-    assert consumer.properties == {"ConsumerName": "delay_alerts", "StreamARN": stream}
-    stack, value = assembly.export(stream)
-    assert stack == stack_of(assembly, "flight")
-    assert value == {"Fn::GetAtt": [ids(assembly, stack)["AWS::Kinesis::Stream"], "Arn"]}
+    reads = {"delay_alerts": "flight", "release_health": "device_telemetry"}
+    for consumer in assembly.resources("AWS::Kinesis::StreamConsumer"):
+        stream, name = consumer.properties["StreamARN"], consumer.properties["ConsumerName"]
+        assert consumer.stack == stack_of(assembly, name)
+        stack, value = assembly.export(stream)
+        assert stack == stack_of(assembly, reads.pop(name))
+        assert value == {"Fn::GetAtt": [ids(assembly, stack)["AWS::Kinesis::Stream"], "Arn"]}
+    assert not reads
 
 
 def test_a_failure_waits_two_weeks_for_its_rescue_which_has_six_times_its_time_for_each(
