@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 ENV ?= dev
 
-.PHONY: help setup demo check test faults deploy bench bench-canary lock clean
+.PHONY: help setup demo check test faults kills deploy bench bench-canary lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -41,6 +41,9 @@ test: setup  ## every test
 
 faults: setup  ## what goes wrong, alone and in pairs, and that nothing is lost; RUNS=20, SEED=17, LIST=1
 	@python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(LIST),--list)
+
+kills: setup  ## tail-file killed while logs are rotated, and that every line is put once by id; KILLS=100, SEED=1
+	@python -m tests.cli.tail.kills $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 deploy: setup  ## to the AWS that the environment points at; ENV=prod for the other configuration
 	@mkdir -p build
