@@ -226,6 +226,13 @@ class SecurityGroupEgress(Rule):
 LISTS = ("RouteTableIds", "SecurityGroupIds", "SubnetIds")
 
 
+EVERYTHING = {
+    "Version": "2008-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
+}
+"""What an endpoint lets through without a policy of its own."""
+
+
 class VpcEndpoint(Tagged):
     type = "AWS::EC2::VPCEndpoint"
     properties = names("PolicyDocument PrivateDnsEnabled ServiceName Tags VpcEndpointType VpcId")
@@ -243,7 +250,7 @@ class VpcEndpoint(Tagged):
             changed[f"Add{name}"] = [it for it in after if it not in before] or None
             changed[f"Remove{name}"] = [it for it in before if it not in after] or None
         if differ(old, new, "PolicyDocument"):
-            changed["PolicyDocument"] = new.get("PolicyDocument")
+            changed["PolicyDocument"] = new.get("PolicyDocument", EVERYTHING)
         if any(changed.values()):
             aws("ec2:ModifyVpcEndpoint", VpcEndpointId=physical_id, **changed)
         super().update(aws, physical_id, old, new)

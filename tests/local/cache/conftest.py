@@ -82,13 +82,14 @@ def connect(cache: dict[str, Any], trusted: str) -> Iterator[Callable[..., Any]]
 
     def connect(**options: Any) -> Any:
         endpoint = cache["Endpoint"]
+        tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": trusted, "ssl_check_hostname": True}
         if not {"username", "password", "credential_provider"} & options.keys():
             options["credential_provider"] = Tokens()
         made.append(
             Valkey(
                 host=endpoint["Address"],
                 port=endpoint["Port"],
-                **{"ssl": True, "ssl_ca_certs": trusted, "ssl_check_hostname": True} | options,
+                **tls | options,
             )
         )
         return made[-1]

@@ -12,7 +12,9 @@ from botocore.exceptions import ClientError
 from local.cloudformation.providers import PROVIDERS
 from tests.local.cloudformation.cases import CASES, Case
 from tests.local.cloudformation.conftest import Cloud
+from tests.local.cloudformation.network_cases import NETWORK_CASES
 
+EVERY = CASES + NETWORK_CASES
 MARKERS = {"AWS::CDK::Metadata"}
 
 
@@ -38,10 +40,10 @@ def with_content(tree: Any, content: dict[str, str]) -> Any:
 
 
 def test_there_is_a_case_for_every_type() -> None:
-    assert {case.type for case in CASES} | MARKERS == set(PROVIDERS)
+    assert {case.type for case in EVERY} | MARKERS == set(PROVIDERS)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.type)
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.type)
 def test_a_resource_is_made_changed_and_deleted(
     cloud: Cloud, content: dict[str, str], case: Case
 ) -> None:
