@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cli.stacks import Deployed
     from events.release_verdict.event import ReleaseVerdict
 
+SHOWN = 20
+"""Trials in a list; the registry keeps up to a hundred that have ended."""
 EVERY_SECONDS = 2.0
 """Between looks of whoever waits: the function takes one itself about once a second."""
 
@@ -61,8 +63,9 @@ class OnTrial:
         )
 
     def all(self, now: datetime) -> list[Standing]:
-        """Every trial of the registry, the newest first."""
-        return [self._standing(trial, now) for trial in reversed(self.releases.read().trials)]
+        """The newest trials of the registry, the newest first; each asks the function."""
+        trials = self.releases.read().trials[-SHOWN:]
+        return [self._standing(trial, now) for trial in reversed(trials)]
 
     def _standing(self, trial: Trial, now: datetime) -> Standing:
         """The function knows the latest trial of a release, and that as long as its state lives."""

@@ -137,9 +137,9 @@ class Rebuilding:
                     self.fed += len(facts)
                     tell()
                 after = health.digest(release)
-        except (KeyboardInterrupt, Failure) as error:
-            if flushed:
-                raise _half(error, release, self.fed) from None
+        except (KeyboardInterrupt, Exception) as error:
+            if flushed and (half := _half(error, release, self.fed)):
+                raise half from None
             raise
         return Rebuilt(
             release=release,
@@ -221,8 +221,8 @@ class Rebuilding:
                 f"one was killed; once none runs, `aws lambda update-event-source-mapping --uuid "
                 f"{mapping} --enabled` lets it go on."
             )
+        client.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
-            client.update_event_source_mapping(UUID=mapping, Enabled=False)
             self._wait_for(client, mapping, "Disabled")
             yield
         finally:
@@ -260,12 +260,15 @@ def _fact(row: list[Any]) -> Fact:
     )
 
 
-def _half(error: BaseException, release: str, fed: int) -> Failure:
-    """For who stopped it between the flush and the end."""
+def _half(error: BaseException, release: str, fed: int) -> Failure | None:
+    """What stopped it between the flush and the end, and what to do; None for a defect."""
+    from cli.aws import explain
+
     then = (
         f"The state of {release} is half there ({fed:,} events): repeat `headrace release rebuild "
         f"{release} --yes`."
     )
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"Interrupted. {then}")
-    return AccountFailure(f"{error} {then}")
+    said = error if isinstance(error, Failure) else explain(error)
+    return AccountFailure(f"{said} {then}") if said else None

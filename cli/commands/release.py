@@ -224,7 +224,7 @@ def status(
     as_json: AsJson = False,
     environment: Environment = "dev",
 ) -> None:
-    """Show which releases are on trial, and what is known of them now.
+    """Show the releases on trial, the newest 20, and what is known of them now.
 
     With RELEASE, its exit code is the verdict, for a rollout that goes on only
     with a PASS; --wait waits for one. A trial is watched after its PASS too: a

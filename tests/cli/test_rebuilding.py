@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cli import rebuilding
 from cli.errors import AccountFailure, Interrupted, MissingStack
@@ -162,6 +163,14 @@ def test_whoever_stops_it_half_way_is_told_to_repeat_it(world: World, running: R
     assert world.state == "Enabled"
     world.fails = AccountFailure("The cache is away.")
     with pytest.raises(AccountFailure, match=r"The cache is away\. The state of 2.4.1 is half"):
+        running.run()
+    assert world.state == "Enabled"
+    refused = {"Error": {"Code": "AccessDenied", "Message": "No."}}
+    world.fails = ClientError(refused, "Invoke")  # type: ignore[arg-type]
+    with pytest.raises(AccountFailure, match=r"AWS denies Invoke: No\..*is half there"):
+        running.run()
+    world.fails = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
         running.run()
     assert world.state == "Enabled"
 
