@@ -183,7 +183,8 @@ class Tally:
     put: int = 0
     put_bytes: int = 0
     records: int = 0
-    """Kinesis records in which they were put."""
+    """Kinesis records in which they were put, and their bytes."""
+    record_bytes: int = 0
     calls: int = 0
     throttled: int = 0
     """Calls of which the stream refused a part, because it was too much."""
@@ -585,6 +586,7 @@ class Producer:
         self.tally.put += entry.users
         self.tally.put_bytes += entry.payload
         self.tally.records += 1
+        self.tally.record_bytes += entry.size
         self._forget(entry)
         if self._end is not None:
             self._end(entry, answer, range(entry.users))
@@ -603,6 +605,7 @@ class Producer:
             return []
         self._forget(entry)
         self.tally.records += 1
+        self.tally.record_bytes += entry.size
         right = [place for place in range(len(users)) if place not in wrong]
         self.tally.put += len(right)
         self.tally.put_bytes += sum(users[place].payload for place in right)
