@@ -80,7 +80,7 @@ def tail_file(
 
     Files are followed through rotation by renaming and by copying and truncating;
     files that match later are found. Name the rotated ones too ('app.log*'), so
-    that two rotations during a stop lose nothing.
+    that two rotations during a stop lose nothing; compressed files are left out.
 
     How far each file is put is saved after Kinesis has taken it, so a kill at any
     time loses nothing. A line that is put twice has the same event id both times:

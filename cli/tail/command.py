@@ -18,7 +18,7 @@ from cli.tail.flows import Flow
 from cli.tail.outlet import Outlet
 from cli.tail.rules import Parser
 from cli.tail.running import Account, Tail
-from cli.terminal import errors
+from cli.terminal import errors, say
 
 DRAWN_EVERY = 0.5
 
@@ -49,13 +49,16 @@ def follow(
     streams = [deployed.flow(flow.type).stream_name for flow in flows]
     tails = []
     for flow, parser, stream in zip(flows, parsers, streams, strict=True):
+        files = Files(flow.paths, say)
+        if not (once or files.look()):
+            say(f"headrace: There is no file {' or '.join(flow.paths)} yet: it is waited for.")
         checkpoint = Checkpoint(folder or state_folder(), stream, flow.paths)
         outlet = Outlet(account.kinesis, stream)
         tails.append(
             Tail(
                 event_type=flow.type,
                 stream=stream,
-                disk=Files(flow.paths),
+                disk=files,
                 parser=parser,
                 outlet=outlet,
                 checkpoint=checkpoint,

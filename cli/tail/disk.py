@@ -6,11 +6,13 @@ any two of its questions.
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+COMPRESSED = (".bz2", ".gz", ".lz4", ".xz", ".zip", ".zst")
+"""Files of these names hold no lines: what rotation has compressed was read before."""
 Identity = tuple[int, int]
 """Device and inode: what a file keeps when it is renamed."""
 
@@ -79,17 +81,22 @@ class OpenFile:
 
 
 class Files:
-    """The files that patterns such as `/var/log/app*.log` name at the moment."""
+    """The files that patterns such as `/var/log/app*.log` name at the moment, but compressed ones.
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    `tell` is given a sentence for each file that may not be read, once.
+    """
+
+    def __init__(self, patterns: Sequence[str], tell: Callable[[str], None]) -> None:
         self._patterns = patterns
+        self._tell = tell
+        self._told: set[str] = set()
 
     def look(self) -> list[Found]:
         found: dict[Identity, Found] = {}
         for pattern in self._patterns:
             names = [pattern]
             if glob.has_magic(pattern):
-                names = glob.glob(pattern, recursive=True)  # noqa: PTH207  Path's are relative
+                names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
             for file in _stats(names):
                 found.setdefault(file.identity, file)
         return list(found.values())
@@ -103,12 +110,17 @@ class Files:
     def open(self, path: str) -> Handle | None:
         try:
             return OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError) and path not in self._told:
+                self._told.add(path)
+                self._tell(f"headrace: {path} cannot be read ({error.strerror}), so it waits.")
             return None
 
 
 def _stats(names: Iterator[str] | Sequence[str]) -> Iterator[Found]:
     for name in names:
+        if name.endswith(COMPRESSED):
+            continue
         try:
             stat = os.stat(name)  # noqa: PTH116  a Path for each, ten times a second, costs more
         except OSError:
