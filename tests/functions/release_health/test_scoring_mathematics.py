@@ -102,6 +102,19 @@ def test_episodes_expect_1_at_the_tolerated_rate(
     assert expected == pytest.approx(1, rel=1e-12)
 
 
+def test_episodes_expect_1_at_the_margin() -> None:
+    total = 12
+    rho = 1.5 * 30 / (1.5 * 30 + 70)
+    expected = sum(
+        comb(total, k)
+        * rho**k
+        * (1 - rho) ** (total - k)
+        * exp(not_more(seen(k, total - k, (30, 70)), 0.5, 0.0))
+        for k in range(total + 1)
+    )
+    assert expected == pytest.approx(1, rel=1e-12)
+
+
 def test_a_negligible_rate_expects_1_at_that_rate() -> None:
     rate = 0.02 * 400
     expected = sum(
