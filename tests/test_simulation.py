@@ -119,10 +119,10 @@ def scaler(least: int = 1) -> Scaler:
 
 
 def test_the_scaler_follows_a_day_without_throttling() -> None:
-    outcome = simulate(year(a_day(3, 12_000)), scaler())
+    outcome = simulate(year(a_day(2, 12_000)), scaler())
     assert outcome.throttled == 0
     assert 6_000 / ROOM / 0.5 * 0.8 <= outcome.shards <= 6_000 / ROOM / 0.5 * 1.6
-    assert simulate(year(a_day(3, 12_000)), scaler()) == outcome
+    assert simulate(year(a_day(2, 12_000)), scaler()) == outcome
 
 
 def test_the_scaler_ends_throttling_by_a_jump_in_minutes() -> None:
@@ -133,8 +133,8 @@ def test_the_scaler_ends_throttling_by_a_jump_in_minutes() -> None:
 
 
 def test_the_scaler_asks_no_more_than_aws_answers() -> None:
-    """Restless for three days: the simulator raises for an 11th call of a day."""
-    rates = 6_000 * (1 + np.sign(np.sin(np.arange(3 * DAY) / 40)))
+    """Restless for two days: the simulator raises for an 11th call of a day."""
+    rates = 6_000 * (1 + np.sign(np.sin(np.arange(2 * DAY) / 40)))
     outcome = simulate(year(rates), scaler(), slower=2)
     assert outcome.changes > CALLS_A_DAY
 
@@ -158,8 +158,8 @@ def test_what_is_not_asked_would_not_have_been_decided() -> None:
             return True
 
     dice = np.random.default_rng(3)
-    rates = a_day(3, 9_000) * dice.normal(1, 0.05, 3 * DAY).clip(0.5) + 500
-    rates[2_000:2_010] *= 3
+    rates = (a_day(2, 9_000) * dice.normal(1, 0.05, 2 * DAY).clip(0.5) + 500)[: DAY * 3 // 2]
+    rates[1_700:1_710] *= 3
     scaling = Scaling(least_shards=1, most_shards=64)
     asked = simulate(year(rates), Asked(WIRE, scaling))
     left_out = simulate(year(rates), Scaler(WIRE, scaling))

@@ -81,8 +81,8 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
         "invocations that leave a trace, and one a second per function: "
         "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html",
     )
-    type_alarms: Assumption = Assumption(20, "alarms", "of an event type (infra/watches.py)")
-    processor_alarms: Assumption = Assumption(13, "alarms", "of a processor (infra/watches.py)")
+    type_alarms: Assumption = Assumption(17, "alarms", "of an event type (infra/watches.py)")
+    processor_alarms: Assumption = Assumption(12, "alarms", "of a processor (infra/watches.py)")
     type_metrics: Assumption = Assumption(14, "metrics", "of an event type's functions")
     processor_metrics: Assumption = Assumption(11, "metrics", "of a processor and its rescue")
     compaction_s: Assumption = Assumption(

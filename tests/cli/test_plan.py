@@ -1,8 +1,9 @@
 """The arithmetic of `headrace plan`: AWS's own published examples, and what the pages say."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from math import ceil
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,11 +11,12 @@ from msgspec.structs import replace
 from cli.errors import WrongUsage
 from cli.plan import bill
 from cli.plan.limits import growth
-from cli.plan.load import Load, wire
+from cli.plan.load import Assumptions, Load, wire
 from cli.plan.modes import modes
 from cli.plan.pipeline import MODES, priced
 from cli.plan.planning import planned
 from cli.prices import GIB, KIB, MIB, prices, stepped
+from infra import watches
 
 MONTH_31, MONTH_30 = 31 * 24, 30 * 24
 """Hours: AWS's examples count one or the other."""
@@ -267,3 +269,35 @@ def test_aggregation_costs_a_third_where_events_are_small() -> None:
         ingested = [line for line in plan.lines if line.part in ("ingestion", "delivery")]
         aggregated = sum(line.aggregated_usd for line in ingested)
         assert aggregated / sum(line.plain_usd for line in ingested) < 1 / 3
+
+
+def test_alarms_are_counted_as_they_are_deployed() -> None:
+    it = {"of": "it"}
+    named: dict[str, Any] = {"environment": "dev", "function": it}
+    week = timedelta(days=7)
+    of_type = [
+        *watches.of_event_type(
+            "it",
+            environment="dev",
+            retention=week,
+            stream=it,
+            delivery=it,
+            resubmission=it,
+            transform=it,
+        ),
+        *watches.of_compaction("it", **named),
+        *watches.of_audit("it", retention=week, **named),
+    ]
+    of_processor = watches.of_processor(
+        "it",
+        retention=week,
+        age=week / 2,
+        consumer=it,
+        mapping=it,
+        queue=it,
+        rescue=it,
+        **named,
+    )
+    assumed = Assumptions()
+    assert assumed.type_alarms.value == len(of_type)
+    assert assumed.processor_alarms.value == len(of_processor)
