@@ -124,7 +124,12 @@ class State:
             arms.append(
                 Arm(devices=held.devices, events=held.events, windows=windows, crashes=crashes)
             )
-        evidence = Evidence(canary=arms[0], baseline=arms[1], elapsed_seconds=max(0, totals.latest))
+        evidence = Evidence(
+            canary=arms[0],
+            baseline=arms[1],
+            switched=totals.switched,
+            elapsed_seconds=max(0, totals.latest),
+        )
         return evidence, totals
 
     def digest(self, trial: Trial) -> Digested:
