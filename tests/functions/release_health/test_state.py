@@ -105,7 +105,15 @@ def by_hand(of: Trial, reports: Sequence[DeviceTelemetry]) -> Evidence:
         for release in (of.canary, of.baseline)
     )
     latest = max(one.event_time for one in reports) - STARTS
-    return Evidence(canary=canary, baseline=baseline, elapsed_seconds=int(latest.total_seconds()))
+    return Evidence(
+        canary=canary,
+        baseline=baseline,
+        switched=len(
+            {one.device for one in in_trial if one.release == of.canary}
+            & {one.device for one in in_trial if one.release == of.baseline}
+        ),
+        elapsed_seconds=int(latest.total_seconds()),
+    )
 
 
 def _arm_by_hand(
