@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -247,6 +248,14 @@ def test_a_pair_that_was_warm_in_one_minute_is_not_merged() -> None:
     samples = steady(0.89)
     warm = by_shard([samples[-20]], {**COLD, "shard-0": 0.4})
     minutes = [*by_shard(samples[:-20], COLD), *warm, *by_shard(samples[-19:], COLD)]
+    assert decided(4, minutes, used(8)).action == Keep()
+
+
+def test_a_pair_that_refused_a_record_is_not_merged() -> None:
+    minutes = by_shard(steady(0.89), COLD)
+    one = minutes[-20]
+    refused = {**one.by_shard, "shard-1": Load(1.2e6, 2_400, throttled=1)}
+    minutes[-20] = replace(one, by_shard=refused)
     assert decided(4, minutes, used(8)).action == Keep()
 
 
