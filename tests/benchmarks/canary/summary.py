@@ -53,6 +53,7 @@ def summarized(setting: Setting, outcomes: Sequence[Outcome], seconds: float) ->
 
 
 def _when(outcomes: Sequence[Outcome], kind: str, key: str) -> dict[str, Any]:
+    outcomes = [one for one in outcomes if key in getattr(one, kind)]
     looks = np.array([getattr(one, kind)[key] for one in outcomes])
     events = [
         one.events[at - 1]

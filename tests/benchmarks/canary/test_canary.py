@@ -7,7 +7,7 @@ from tests.benchmarks.canary.agreement import WITHIN, disagreement
 from tests.benchmarks.canary.devices import Fleet
 from tests.benchmarks.canary.summary import summarized, wilson
 from tests.benchmarks.canary.tables import markdown
-from tests.benchmarks.canary.trials import NEVER, Outcome, Setting, of_fleet
+from tests.benchmarks.canary.trials import NEVER, Asked, Outcome, Setting, of_fleet
 
 SMALL = Fleet(100, 100, noise=0.1)
 
@@ -18,7 +18,7 @@ def test_the_vectorised_score_is_the_functions_own() -> None:
 
 def test_a_few_trials_cry_wolf_seldom_and_find_what_is_wrong() -> None:
     outcomes = [
-        of_fleet(SMALL, ("none", "+10 %"), np.random.default_rng([5, number]), number < 2)
+        of_fleet(SMALL, ("none", "+10 %"), np.random.default_rng([5, number]), Asked(number < 2))
         for number in range(40)
     ]
     found = summarized(Setting("small", lambda *_: outcomes[0]), outcomes, 1.0)

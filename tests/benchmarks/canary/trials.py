@@ -58,12 +58,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What takes long, and is not asked of every trial."""
+
+    others: bool = True
+    """Whether the other methods judge as well."""
+    leak: bool = True
+
+    def of(self, effects: tuple[str, ...]) -> tuple[str, ...]:
+        return effects if self.leak else tuple(one for one in effects if one != "leak")
+
+
+@dataclass(frozen=True)
 class Setting:
     """One kind of trial. `gated`: its false FAILs and PASSes are held to the bound."""
 
     name: str
-    run: Callable[[np.random.Generator, bool], Outcome]
-    """With chance, and whether the other methods are asked as well."""
+    run: Callable[[np.random.Generator, Asked], Outcome]
     gated: bool = True
     compared: bool = False
     runs: int | None = None
@@ -101,40 +112,40 @@ def sized(arms: list[Sums], rule: Rule, effects: tuple[str, ...]) -> Outcome:
 
 
 def of_fleet(
-    fleet: Fleet, effects: tuple[str, ...], chance: np.random.Generator, others: bool
+    fleet: Fleet, effects: tuple[str, ...], chance: np.random.Generator, asked: Asked
 ) -> Outcome:
     canary, baseline = devices.trial(chance, fleet)
-    out = sized([canary.sums(), baseline.sums()], RULE, effects)
-    if others:
+    out = sized([canary.sums(), baseline.sums()], RULE, asked.of(effects))
+    if asked.others:
         out.others.update(_others([canary.seen(), baseline.seen()], effects))
     return out
 
 
-def of_independent(chance: np.random.Generator, others: bool) -> Outcome:
+def of_independent(chance: np.random.Generator, asked: Asked) -> Outcome:
     drawn = [devices.independent(chance) for _ in range(2)]
-    out = sized([sums for sums, _ in drawn], RULE, EFFECTS)
-    if others:
+    out = sized([sums for sums, _ in drawn], RULE, asked.of(EFFECTS))
+    if asked.others:
         out.others.update(_others([seen for _, seen in drawn], EFFECTS))
     return out
 
 
-def of_flights(half: Half, size: Size, chance: np.random.Generator, others: bool) -> Outcome:
+def of_flights(half: Half, size: Size, chance: np.random.Generator, asked: Asked) -> Outcome:
     of = flights.flights(half, size)
-    arms, seen = flights.trial(chance, of, events=others)
-    out = sized(arms, Rule(of.worse, 0.0, MARGIN), EFFECTS)
-    if others:
+    arms, seen = flights.trial(chance, of, events=asked.others)
+    out = sized(arms, Rule(of.worse, 0.0, MARGIN), asked.of(EFFECTS))
+    if asked.others:
         out.others.update(_others(seen, EFFECTS))
     return out
 
 
 def of_variant(
-    change: Callable[[Sums], Sums], fleet: Fleet, chance: np.random.Generator, _others: bool
+    change: Callable[[Sums], Sums], fleet: Fleet, chance: np.random.Generator, _asked: Asked
 ) -> Outcome:
     arms = [change(one.sums()) for one in devices.trial(chance, fleet)]
     return sized(arms, RULE, ("none", "+5 %"))
 
 
-def of_crashes(of: Crashing, ratio: float, chance: np.random.Generator, _others: bool) -> Outcome:
+def of_crashes(of: Crashing, ratio: float, chance: np.random.Generator, _asked: Asked) -> Outcome:
     canary, baseline = crashes.trial(chance, of, ratio)
     share = of.canary / (of.canary + of.baseline)
     fail = crashes.look(canary, baseline, share, crashes.PER_HOUR)
@@ -143,7 +154,7 @@ def of_crashes(of: Crashing, ratio: float, chance: np.random.Generator, _others:
     return Outcome(failed={name: first(fail >= LIMIT)}, events=events)
 
 
-def of_three(fleet: Fleet, chance: np.random.Generator, _others: bool) -> Outcome:
+def of_three(fleet: Fleet, chance: np.random.Generator, _asked: Asked) -> Outcome:
     """Heap, latency and crashes of the same devices, each depending on the other, by the weights of
     `events.release.DEFAULT_METRICS` and without tolerance."""
     heap = devices.trial(chance, fleet)
