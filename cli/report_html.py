@@ -103,8 +103,8 @@ def _metrics(report: Report) -> Iterator[str]:
     yield (
         '<section aria-labelledby="metrics"><h2 id="metrics">Metrics</h2>'
         f'<p class="lead">What {escape(report.canary)} changes, with the interval that holds the '
-        "truth at all looks together. E is how many times better the evidence is explained by "
-        "the change than without it.</p>"
+        f"truth at all looks together. E is the evidence for a verdict: 1 is none, "
+        f"{odds(report.fails_at)} decides.</p>"
         '<div class="panel"><table class="metrics"><thead><tr><th scope="col">Metric</th>'
         '<th scope="col">Effect</th><th scope="col" class="left span">Interval</th>'
         '<th scope="col">E for FAIL</th><th scope="col">E for PASS</th></tr></thead><tbody>'
