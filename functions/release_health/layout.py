@@ -1,7 +1,7 @@
 """How a trial lies in Valkey: keys, and the bytes of a report on its way there.
 
 Every device hashes into one of 64 buckets. All keys of a bucket have its tag, so they lie in one
-slot, and one script changes them together (apply.lua):
+slot, and one script changes them together (apply.lua). The 3 stands for `identity`:
 
     {b07}:3          totals of trial 3: c.devices c.events c.clipped.<i>, the same for b (baseline),
                      switched, prepared, latest (seconds from the start)
@@ -96,20 +96,26 @@ def tag(bucket: int) -> str:
     return f"b{bucket:02}"
 
 
-def totals(trial: int, bucket: int) -> str:
-    return f"{{{tag(bucket)}}}:{trial}"
+def identity(trial: Trial) -> str:
+    """Its number, and its start too: who deletes the registry has the numbers begin again, but not
+    on top of what an older trial counted."""
+    return f"{trial.number}-{int(trial.started_at.timestamp()):x}"
 
 
-def shelf(trial: int, bucket: int, number: int) -> str:
+def totals(trial: Trial, bucket: int) -> str:
+    return f"{{{tag(bucket)}}}:{identity(trial)}"
+
+
+def shelf(trial: Trial, bucket: int, number: int) -> str:
     return f"{totals(trial, bucket)}:d{number}"
 
 
-def hour(trial: int, bucket: int, number: int) -> str:
+def hour(trial: Trial, bucket: int, number: int) -> str:
     return f"{totals(trial, bucket)}:h{number}"
 
 
-def looks(trial: int) -> str:
-    return f"{{{LOOK}}}:{trial}"
+def looks(trial: Trial) -> str:
+    return f"{{{LOOK}}}:{identity(trial)}"
 
 
 class Call(NamedTuple):
@@ -138,9 +144,9 @@ def calls(trial: Trial, reports: Iterable[Report]) -> list[Call]:
 def _call(trial: Trial, bucket: int, reports: Sequence[Report]) -> Call:
     on = [int.from_bytes(two, "big") for two in sorted({report[1:3] for report in reports})]
     hours = sorted({(report[24] << 8) + report[25] for report in reports if report[18]})
-    keys = [totals(trial.number, bucket)]
-    keys += [shelf(trial.number, bucket, number) for number in on]
-    keys += [hour(trial.number, bucket, number) for number in hours]
+    keys = [totals(trial, bucket)]
+    keys += [shelf(trial, bucket, number) for number in on]
+    keys += [hour(trial, bucket, number) for number in hours]
     sizes = len(trial.sizes)
     return Call(
         bucket,

@@ -63,12 +63,12 @@ class Looks:
 
     def alerted(self, trial: Trial, verdict: Verdict) -> None:
         """It was published."""
-        key = layout.looks(trial.number)
+        key = layout.looks(trial)
         self._run(plain(layout.LOOK, "HSET", key, f"alert.{verdict}", "sent"))
 
     def standing(self, trial: Trial) -> tuple[int, Verdict, int]:
         """How many looks there were, the verdict that stands, and the look that first said it."""
-        found = self._run(plain(layout.LOOK, "HGETALL", layout.looks(trial.number)))
+        found = self._run(plain(layout.LOOK, "HGETALL", layout.looks(trial)))
         verdict = Verdict(found.get(b"verdict", b"CONTINUE").decode())
         first = found.get(f"first.{verdict}".encode(), b"0")
         return int(found.get(b"looks", 0)), verdict, int(first)
@@ -77,10 +77,10 @@ class Looks:
         """What was concluded, for a state that is built again. The number of looks stays, since
         ids derive from it, and so do the alerts: nobody is told the same twice."""
         fields = ("verdict", "told", "told_at", *(f"first.{one}" for one in Verdict))
-        self._run(plain(layout.LOOK, "HDEL", layout.looks(trial.number), *fields))
+        self._run(plain(layout.LOOK, "HDEL", layout.looks(trial), *fields))
 
     def _script(self, script: Script, trial: Trial, *arguments: str | int) -> Command:
-        return scripted(layout.LOOK, script, [layout.looks(trial.number)], arguments)
+        return scripted(layout.LOOK, script, [layout.looks(trial)], arguments)
 
     def _run(self, command: Command) -> Any:
         return self.cache.run([command])[0]

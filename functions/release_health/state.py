@@ -54,7 +54,7 @@ class State:
     """The trials' state through one cache."""
 
     cache: Cache
-    _settled: dict[tuple[int, int], tuple[float, list[Hash]]] = field(default_factory=dict)
+    _settled: dict[tuple[str, int], tuple[float, list[Hash]]] = field(default_factory=dict)
 
     def apply(self, courses: Iterable[Course]) -> None:
         """Count what a batch has for each trial, and complete its tally.
@@ -82,7 +82,7 @@ class State:
     def totals(self, trial: Trial) -> Totals:
         found: list[Hash] = self.cache.run(
             [
-                plain(layout.tag(bucket), "HGETALL", layout.totals(trial.number, bucket))
+                plain(layout.tag(bucket), "HGETALL", layout.totals(trial, bucket))
                 for bucket in range(BUCKETS)
             ]
         )
@@ -164,7 +164,9 @@ class State:
     def flush(self, trial: Trial) -> int:
         """Forget the trial; how many keys that were. Can be called again when it was cut short."""
         latest = self.totals(trial).latest
-        self._settled = {key: one for key, one in self._settled.items() if key[0] != trial.number}
+        self._settled = {
+            key: one for key, one in self._settled.items() if key[0] != layout.identity(trial)
+        }
         commands = []
         for bucket in range(BUCKETS):
             # Totals last: they say how many hours there are.
@@ -176,10 +178,9 @@ class State:
         return sum(self.cache.run(commands))
 
     def _keys(self, trial: Trial, bucket: int, latest: int) -> list[str]:
-        number = trial.number
-        keys = [layout.totals(number, bucket)]
-        keys += [layout.hour(number, bucket, hour) for hour in range(latest // HOUR + 1)]
-        keys += [layout.shelf(number, bucket, shelf) for shelf in range(layout.shelves(trial))]
+        keys = [layout.totals(trial, bucket)]
+        keys += [layout.hour(trial, bucket, hour) for hour in range(latest // HOUR + 1)]
+        keys += [layout.shelf(trial, bucket, shelf) for shelf in range(layout.shelves(trial))]
         return keys
 
     def _hours(self, trial: Trial, latest: int, now: float | None) -> dict[int, list[Hash]]:
@@ -187,7 +188,7 @@ class State:
         found: dict[int, list[Hash]] = {}
         wanted = []
         for hour in range(latest // HOUR + 1):
-            known = self._settled.get((trial.number, hour))
+            known = self._settled.get((layout.identity(trial), hour))
             settled = now is not None and hour < latest // HOUR - SETTLED_HOURS
             if settled and known and now is not None and now - known[0] < SETTLED_READ_SECONDS:
                 found[hour] = known[1]
@@ -195,7 +196,7 @@ class State:
                 wanted.append(hour)
         answers = self.cache.run(
             [
-                plain(layout.tag(bucket), "HGETALL", layout.hour(trial.number, bucket, hour))
+                plain(layout.tag(bucket), "HGETALL", layout.hour(trial, bucket, hour))
                 for hour in wanted
                 for bucket in range(BUCKETS)
             ]
@@ -203,7 +204,7 @@ class State:
         for index, hour in enumerate(wanted):
             found[hour] = answers[index * BUCKETS : (index + 1) * BUCKETS]
             if now is not None:
-                self._settled[trial.number, hour] = now, found[hour]
+                self._settled[layout.identity(trial), hour] = now, found[hour]
         return dict(sorted(found.items()))
 
 

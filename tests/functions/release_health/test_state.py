@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from cli.fleet import Fleet, Release, Rollout
 from events.device_telemetry.event import DeviceTelemetry
@@ -333,13 +334,21 @@ def test_two_trials_with_the_same_baseline_keep_their_states_apart(cache: Cache)
     assert [state.digest(one).baseline.events for one in both] == [0, 1]
 
 
+def test_a_trial_of_the_same_number_that_began_another_time_is_another(cache: Cache) -> None:
+    of, state = trial(), State(cache)
+    apply(state, of, report(1))
+    later = replace(of, started_at=STARTS + timedelta(days=1))
+    assert state.digest(later).records == 0
+    assert state.evidence(later)[0].baseline.events == 0
+
+
 def test_flushing_takes_every_key_of_the_trial_and_no_other(cache: Cache) -> None:
     of, state = trial(), State(cache)
-    cache.run([plain(layout.LOOK, "HSET", layout.looks(1), "looks", 7)])
+    cache.run([plain(layout.LOOK, "HSET", layout.looks(of), "looks", 7)])
     apply(state, of, *(report(number * 10, device=f"stb-{number}") for number in range(40)))
     before = len(_keys(cache))
     assert state.flush(of) == before - 1
-    assert _keys(cache) == [b"{look}:1"]
+    assert _keys(cache) == [layout.looks(of).encode()]
 
 
 def test_every_key_lives_longer_than_the_stream_remembers(cache: Cache) -> None:

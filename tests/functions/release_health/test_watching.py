@@ -140,7 +140,7 @@ def test_an_alert_that_failed_is_sent_when_its_time_is_over(cache: Cache, world:
 
 
 def _begun_long_ago(cache: Cache, of: Trial) -> None:
-    key = layout.looks(of.number)
+    key = layout.looks(of)
     cache.run([plain(layout.LOOK, "HINCRBY", key, "alert.FAIL", -60_000)])
 
 
@@ -168,7 +168,7 @@ def test_a_person_who_asks_changes_nothing(cache: Cache, world: World) -> None:
 
 
 def _looks(cache: Cache, of: Trial) -> object:
-    return cache.run([plain(layout.LOOK, "HGETALL", layout.looks(of.number))])
+    return cache.run([plain(layout.LOOK, "HGETALL", layout.looks(of))])
 
 
 def test_every_event_is_one_that_its_contract_takes(cache: Cache, world: World) -> None:
