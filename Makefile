@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 ENV ?= dev
 
-.PHONY: help setup demo check test faults faults-release kills deploy bench bench-canary lock clean
+.PHONY: help setup demo check test faults once kills deploy bench bench-canary lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -45,7 +45,7 @@ faults: setup  ## what goes wrong, alone and in pairs, and that nothing is lost;
 kills: setup  ## tail-file killed while logs are rotated, and that every line is put once by id; KILLS=100, SEED=1
 	@python -m tests.cli.tail.kills $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
-faults-release: setup  ## every report of a release counts once: kills, duplicates, disorder, resharding; SEEDS=20
+once: setup  ## every report of a release counts once: kills, duplicates, disorder, resharding; SEEDS=20
 	@python -m tests.test_release_once $(or $(SEEDS),20)
 	@python -m tests.faults.release
 
