@@ -31,7 +31,7 @@ from zlib import crc32
 
 from cli.rates import Rate, Rates
 from cli.shards import Shard, Shards, hash_key
-from events.aggregating import Aggregate
+from events.aggregating import LARGEST_HEAD, Aggregate, listed
 from events.aggregation import deaggregate
 
 MIB = 1024 * 1024
@@ -49,7 +49,7 @@ FULL = 0.9
 """Share of what the lanes of a channel give to a call with which it need not wait."""
 MEMORY = 16 * MIB
 MOST_KEYS = 1 << 18
-"""Partition keys of which it is remembered where they belong."""
+"""Partition keys of which it is remembered where they belong, and how a table lists them."""
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
@@ -275,24 +275,31 @@ class Producer:
             return
         self._wait(lane, entry, now)
 
-    def offer_all(self, pairs: Iterable[tuple[str, bytes]], now: float) -> None:
-        """Take records by their keys, fast; they have no number and nobody asks for their end."""
+    def offer_all(
+        self, pairs: Iterable[tuple[str, bytes]], now: float, token: object = None
+    ) -> None:
+        """Take records by their keys: as `offer`, fast."""
         find, most = self._by_key.get, self._aggregate
         for key, data in pairs:
-            lane = find(key)
-            if lane is not None and lane.aggregate is not None:
-                open_ = lane.aggregate
+            route = find(key)
+            if route is not None:
+                lane, open_, entry = route
                 place = open_.index.get(key)
+                size = open_.size
+                if place is None and open_.records:
+                    size += len(entry)
+                    if size + len(data) + LARGEST_HEAD <= most:
+                        place = open_.enter(key, entry)
                 if place is not None:
                     indexes, frames = place
-                    head, before_data, size = frames[len(data)]
-                    size += open_.size
+                    head, before_data, length = frames[len(data)]
+                    size += length
                     if size <= most:
                         open_.records += (head, indexes, before_data, data)
                         open_.size = size
-                        lane.tokens.append(None)
+                        lane.tokens.append(token)
                         continue
-            self.offer(Entry(0, key, data), now)
+            self.offer(Entry(0, key, data, tokens=(token,)), now)
 
     def close(self) -> None:
         """Nothing more will be offered: what waits goes out without lingering."""
@@ -421,7 +428,7 @@ class Producer:
             self._channel_of[id(lane)] = channel
             if self._aggregate > 0:
                 lane.aggregate = Aggregate()
-        self._by_key: dict[str, Lane] = {}
+        self._by_key: dict[str, tuple[Lane, Aggregate, bytes]] = {}
         self._memory = max(MEMORY, 2 * len(self._lanes) * self._aggregate)
 
     def _rate(self, shard: Shard, rates: dict[str, Rate]) -> Rate | None:
@@ -431,15 +438,16 @@ class Producer:
         shards = self._shards
         if explicit is not None and shards is not None:
             return self._lanes[shards.place(int(explicit))]
-        lane = self._by_key.get(key)
-        if lane is None:
+        route = self._by_key.get(key)
+        if route is not None:
+            return route[0]
+        if shards is None:
+            return self._lanes[crc32(key.encode()) % len(self._lanes)]
+        lane = self._lanes[shards.place(hash_key(key))]
+        if lane.aggregate is not None:
             if len(self._by_key) >= MOST_KEYS:
                 self._by_key.clear()
-            if shards is None:
-                lane = self._lanes[crc32(key.encode()) % len(self._lanes)]
-            else:
-                lane = self._lanes[shards.place(hash_key(key))]
-            self._by_key[key] = lane
+            self._by_key[key] = lane, lane.aggregate, listed(key)
         return lane
 
     def _pack(self, lane: Lane, entry: Entry, now: float) -> bool:

@@ -137,11 +137,14 @@ class Producer:
     ) -> None:
         """Take a record; `token` comes back with its `Delivery`."""
         _check(key, data)
-        explicit = None if explicit_hash_key is None else str(int(explicit_hash_key))
         with self._lock:
             self._make_room()
             now = time.monotonic()
-            self._core.offer(Entry(0, key, data, hash_key=explicit, tokens=(token,)), now)
+            if explicit_hash_key is None:
+                self._core.offer_all(((key, data),), now, token)
+            else:
+                explicit = str(int(explicit_hash_key))
+                self._core.offer(Entry(0, key, data, hash_key=explicit, tokens=(token,)), now)
             if self._idle:
                 self._work.notify()
         if self._ends:

@@ -17,6 +17,9 @@ PARTS = 4
 """What one user record is made of in `Aggregate.records`: its head, its indexes, the length of its
 data, the data."""
 
+LARGEST_HEAD = 16
+"""Bytes of a record beside its data, at most, for data of less than 2 MiB."""
+
 
 def varint(number: int) -> bytes:
     """A number in base 128, the lowest seven bits first."""
@@ -47,6 +50,8 @@ class Frames(dict[int, tuple[bytes, bytes, int]]):
 
 
 _frames: dict[int, Frames] = {}
+_places: list[tuple[bytes, Frames]] = []
+"""By the number of a key: its index as a record says it, and the frames for it."""
 
 
 class Aggregate:
@@ -80,7 +85,7 @@ class Aggregate:
 
     def add(self, key: str, data: bytes, hash_key: str | None = None) -> None:
         """Add a user record; `hash_key` is its explicit hash key in decimal."""
-        place = self.index.get(key) or self._enter(key)
+        place = self.index.get(key) or self.enter(key, listed(key))
         if hash_key is not None:
             place = _place(place[0] + HASH_INDEX_TAG + varint(self._hash(hash_key)))
         indexes, frames = place
@@ -90,7 +95,7 @@ class Aggregate:
 
     def needs(self, key: str, data: bytes, hash_key: str | None = None) -> int:
         """By how much another user record would make the record larger; a few bytes too much."""
-        size = len(data) + 16
+        size = len(data) + LARGEST_HEAD
         if key not in self.index:
             size += 3 + len(key.encode())
         if hash_key is not None:
@@ -115,21 +120,29 @@ class Aggregate:
         self.clear()
         return MAGIC + message + md5(message, usedforsecurity=False).digest()
 
-    def _enter(self, key: str) -> tuple[bytes, Frames]:
-        place = self.index[key] = _place(KEY_INDEX_TAG + varint(len(self.index)))
-        self._list(self._key_table, KEY_TAG, key.encode())
+    def enter(self, key: str, entry: bytes) -> tuple[bytes, Frames]:
+        """Put a key that it does not have into its table; `entry` is `listed(key)`."""
+        number = len(self.index)
+        if number >= len(_places):
+            _places.append(_place(KEY_INDEX_TAG + varint(number)))
+        place = self.index[key] = _places[number]
+        self._key_table.append(entry)
+        self.size += len(entry)
         return place
 
     def _hash(self, hash_key: str) -> int:
         if hash_key not in self._hashes:
             self._hashes[hash_key] = len(self._hashes)
-            self._list(self._hash_table, HASH_TAG, hash_key.encode())
+            entry = HASH_TAG + varint(len(hash_key)) + hash_key.encode()
+            self._hash_table.append(entry)
+            self.size += len(entry)
         return self._hashes[hash_key]
 
-    def _list(self, table: list[bytes], tag: bytes, text: bytes) -> None:
-        entry = tag + varint(len(text)) + text
-        table.append(entry)
-        self.size += len(entry)
+
+def listed(key: str) -> bytes:
+    """A partition key as it stands in the table."""
+    text = key.encode()
+    return KEY_TAG + varint(len(text)) + text
 
 
 def _place(indexes: bytes) -> tuple[bytes, Frames]:
