@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -38,6 +39,16 @@ def local() -> Iterator[LocalAWS]:
     """A local AWS in this process, whose authority is the one that `local.trust` has here."""
     with LocalAWS(port=0) as aws:
         yield aws
+        started = psutil.Process().children(recursive=True)
+    servers = [one for one in started if "valkey" in " ".join(_command(one))]
+    assert not servers, "caches outlive their local AWS"
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @pytest.fixture(scope="package")

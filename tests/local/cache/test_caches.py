@@ -171,25 +171,20 @@ def test_what_is_not_there_or_not_supported_is_refused_by_its_name(
 
 
 LIVING = """
-import os, signal, sys, time
-from local.server import LocalAWS
-from local.cache.endpoint import BACKENDS
+import sys
+from local.cache.process import Process
 
-aws = LocalAWS(port=0)
-aws.start()
-api = aws.client("elasticache")
-api.create_user(UserId="u", UserName="u", Engine="valkey", AccessString="on",
-                AuthenticationMode={"Type": "iam"})
-api.create_user_group(UserGroupId="g", Engine="valkey", UserIds=["u"])
-api.create_serverless_cache(ServerlessCacheName="c", Engine="valkey", UserGroupId="g")
+cache = Process(name="c", region="us-east-1", host="127.0.0.1", memory=1 << 26)
 print("ready", flush=True)
 sys.stdin.readline()
-aws.stop()
+cache.close()
 """
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
-def test_a_cache_ends_with_its_local_aws_however_that_ends(ending: str, tmp_path: Path) -> None:
+def test_a_cache_ends_with_the_process_that_made_it_however_that_ends(
+    ending: str, tmp_path: Path
+) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", LIVING],
         cwd=ROOT,
