@@ -29,6 +29,8 @@ FLOOR = 22
 """Shards that take the main year's worst spike: what a contract says whose team expects one."""
 WIRE = aggregated()
 TABLE = Path(__file__).with_name("year.md")
+SAID = "\n## What it says\n"
+"""From there on year.md is written by a person."""
 
 
 class Case(NamedTuple):
@@ -149,7 +151,8 @@ def main() -> None:
         if case is MAIN:
             measured = figures(found)
     if asked.write:
-        TABLE.write_text("\n".join(lines) + "\n")
+        _, heading, said = TABLE.read_text().partition(SAID)
+        TABLE.write_text("\n".join(lines) + "\n" + heading + said)
     print(json.dumps(measured) if asked.json else "\n".join(lines))
 
 
