@@ -9,7 +9,7 @@ slot, and one script changes them together (apply.lua). The 3 stands for `identi
                      events of devices with a past, c1p Σp, c1ky Σy, c1pp Σp², c1py Σp·y over
                      these; and cx device-hours, ce those with a crash
     {b07}:3:d0       a shelf of devices: field 7 bytes of the name's hash, value the record
-    {look}:3         what was looked at and told: looking.py
+    {look}:3         what was looked at and told: looks.py
 
 A shelf is a hash that stays small enough for Valkey to keep as one packed list, in which a device
 takes 4 bytes beside its own; how many shelves there are follows from the size of the fleet that
