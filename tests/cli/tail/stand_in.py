@@ -48,6 +48,7 @@ class StandIn:
     def __init__(self, faults: float = 0.0, seed: int = 1) -> None:
         self.taken: list[bytes] = []
         self.faults = faults
+        self.denies = False
         self._chance = random.Random(seed)  # noqa: S311  a test
         self._lock = threading.Lock()
 
@@ -99,9 +100,14 @@ def serving(stand_in: StandIn) -> Iterator[str]:
             if len(body) < length:
                 self.close_connection = True  # the client was killed
                 return
-            target = self.headers.get("X-Amz-Target", "")
+            target, status = self.headers.get("X-Amz-Target", ""), 200
+            said: dict[str, Any] | None
             if target:
-                said = stand_in.answer(target.rpartition(".")[2], json.loads(body))
+                if stand_in.denies and target.endswith("PutRecords"):
+                    status = 400
+                    said = {"__type": "AccessDeniedException", "message": "You may not."}
+                else:
+                    said = stand_in.answer(target.rpartition(".")[2], json.loads(body))
                 if said is None:
                     self.close_connection = True
                     return
@@ -109,7 +115,7 @@ def serving(stand_in: StandIn) -> Iterator[str]:
             else:
                 assert parse_qs(body.decode())["Action"] == ["DescribeStacks"]
                 answer, kind = _stacks(), "text/xml"
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

@@ -21,6 +21,7 @@ from tests.cli.tail.kills import Writer, prove, tailing
 from tests.cli.tail.stand_in import StandIn, serving
 from tests.local.lab import until
 
+NOTHING = "Put 0 device_telemetry events (0.0 MB) from 1 file.\n"
 CHANCE = random.Random(1)  # noqa: S311  a test
 
 
@@ -39,12 +40,27 @@ def test_a_signal_ends_it_with_everything_saved(
         with tailing(endpoint, tmp_path) as process:
             until(lambda: len(stand_in.taken) == 50)
             process.send_signal(number)
-            said, complaint = process.communicate(timeout=30)
+            said, complaint = process.communicate(timeout=60)
         assert process.returncode == code, complaint
         assert said.startswith("Put 50 device_telemetry events (0.0 MB) from 1 file.\n")
         writer.lines(5)
         with tailing(endpoint, tmp_path, "--once") as process:
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
+    assert sorted(json.loads(data)["counter"] for data in stand_in.taken) == writer.written
+
+
+def test_what_aws_denies_ends_it_and_the_lines_wait_for_the_next_start(tmp_path: Path) -> None:
+    writer, stand_in = Writer(tmp_path, CHANCE), StandIn()
+    writer.lines(20)
+    with serving(stand_in) as endpoint:
+        stand_in.denies = True
+        with tailing(endpoint, tmp_path) as process:
+            said, complaint = process.communicate(timeout=60)
+        assert (process.returncode, said) == (1, NOTHING)
+        assert complaint.startswith("headrace: AWS denies PutRecords: You may not.")
+        stand_in.denies = False
+        with tailing(endpoint, tmp_path, "--once") as process:
+            process.communicate(timeout=60)
     assert sorted(json.loads(data)["counter"] for data in stand_in.taken) == writer.written
 
 
@@ -54,7 +70,7 @@ def test_two_do_not_follow_the_same_files(tmp_path: Path) -> None:
     with serving(stand_in) as endpoint, tailing(endpoint, tmp_path):
         until(lambda: stand_in.taken)
         with tailing(endpoint, tmp_path) as second:
-            _, complaint = second.communicate(timeout=30)
+            _, complaint = second.communicate(timeout=60)
     assert second.returncode == 1
     assert complaint.startswith("headrace: Another headrace tail-file follows these files")
     assert len(stand_in.taken) == 1
@@ -63,7 +79,7 @@ def test_two_do_not_follow_the_same_files(tmp_path: Path) -> None:
 def test_a_state_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with serving(StandIn()) as endpoint, tailing(endpoint, tmp_path) as process:
-        _, complaint = process.communicate(timeout=30)
+        _, complaint = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Choose another folder with --state." in complaint
 
