@@ -248,6 +248,7 @@ def test_minutes_come_from_cloudwatch_and_those_without_any_figure_are_not_known
     ]
     later = watching.shards(now, samples, [one, other], since=START + 1)
     assert later[0].by_shard == {}, "a minute before they were all there"
+    assert watching.shards(now, samples, [one, other], since=now + 1) == samples, "all too new"
 
 
 def test_the_function_says_what_it_did_and_counts_it(
