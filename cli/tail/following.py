@@ -35,8 +35,9 @@ from cli.tail.disk import Disk, Found, Handle, Identity
 
 LONGEST = 1_000_000
 """Bytes of a line, below what a record holds with its key. A longer one comes in pieces."""
-TRIES = 3
-"""Files may be renamed between being listed and being opened."""
+GIVE_UP = 5
+"""Looks in which a log is found nowhere before it is given up: while files are renamed one after
+the other, a listing of them may miss any."""
 HEAD = 1024
 TAIL = 64
 IDLE = 120
@@ -113,6 +114,8 @@ class Log:
     """No file that is followed holds it, but for one that is open."""
     broken: bool = False
     """What it was in holds something else now."""
+    missed: int = 0
+    """Looks in which it was found nowhere."""
     lost: bool = False
     """No file holds it: it is here for its lines that are not put yet."""
     readable: bool = True
@@ -149,6 +152,7 @@ class Follower:
         self._logs: list[Log] = []
         self._skip = from_end and state is None
         self._restore: tuple[Place, ...] = state.places if state else ()
+        self._missed = 0
         self._turn = 0
 
     @property
@@ -164,17 +168,18 @@ class Follower:
     def look(self) -> bool:
         """Find new, rotated and truncated files; whether anything has changed."""
         found = self._disk.look()
-        if self._restore:
-            self._restored({file.identity: file for file in found})
         here = {file.identity: file for file in found}
-        changed = False
+        if self._restore:
+            self._restored(here)
+        changed = bool(self._restore)
         for log in self._logs:
             if not log.lost:
                 changed |= self._followed(log, here.get(log.identity))
         for log in self._logs:
             if (log.broken or log.gone) and not log.lost:
                 self._resume(log)
-        changed |= self._adopt(found)
+        if not self._restore:  # what is not found yet may be one of the new files
+            changed |= any(log.missed for log in self._logs) or self._adopt(found)
         self._logs = [log for log in self._logs if not self._over(log)]
         self._skip = False
         return changed
@@ -223,11 +228,14 @@ class Follower:
         places, self._restore = self._restore, ()
         for place in places:
             log = Log(place.name, place.path, (place.device, place.inode), b"", place.offset)
-            if any(self._found_again(log, place, here) for _ in range(TRIES)):
+            if self._found_again(log, place, here):
                 self._logs.append(log)
+            elif self._missed < GIVE_UP:
+                self._restore += (place,)
             else:
                 self.notes.append(_lost(place.path))
                 self.unsaved = True
+        self._missed += 1
 
     def _found_again(self, log: Log, place: Place, here: dict[Identity, Found]) -> bool:
         files = [*here.values(), *self._disk.beside(place.path)]
@@ -268,6 +276,7 @@ class Follower:
             size, modified = log.handle.state()
         else:
             log.path, size, modified = file.path, file.size, file.modified
+            log.missed = 0 if not log.broken else log.missed
         if (size, modified) == (log.size, log.modified):
             log.idle += 1
             if log.idle == IDLE - 1 and log.gone:
@@ -282,6 +291,7 @@ class Follower:
             log.gone = True
             return True
         log.broken = not _intact(log, handle)
+        log.missed = log.missed if log.broken else 0
         log.size, log.modified = size, modified
         return True
 
@@ -289,11 +299,15 @@ class Follower:
         """A log whose file is gone, or holds something else, goes on in its copy."""
         if log.gone and log.handle is not None and not log.broken:
             return  # still open: it is read to its end where it is
-        if any(self._moved(log) for _ in range(TRIES)):
+        if self._moved(log):
+            log.missed = 0
+            return
+        log.missed += 1
+        if log.missed <= GIVE_UP:
             return
         if log.broken or log.size > log.offset:
             self.notes.append(_lost(log.path))
-        log.lost = True
+        log.lost, log.missed = True, 0
         self._close(log)
 
     def _moved(self, log: Log) -> bool:
