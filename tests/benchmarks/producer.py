@@ -33,8 +33,8 @@ ROOT = Path(__file__).parents[2]
 PEER = "aiokpl==0.2.0"
 ENVIRONMENT = ROOT / "build" / "benchmarks" / "aiokpl"
 SHARDS = 32
-COUNT, LOOPED, PEERED = 200_000, 20_000, 20_000
-"""Events of a turn for ours, for boto3's loop and for the peer: a second or so each."""
+COUNT, LOOPED, PEERED = 200_000, 20_000, 5_000
+"""Events of a turn for ours, for boto3's loop and for the peer."""
 TURNS = 3
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
 Events = list[tuple[str, bytes]]
