@@ -21,10 +21,8 @@ ENGINE, VERSION = "valkey", "8"
 LONGEST_NAME = 40
 FIRST_PORT, LAST_PORT = 6379, 6380
 """The cache's, and that of its replicas."""
-CONNECTION = (
-    "+auth +hello +ping +client|setinfo +client|setname +command +cluster|slots +cluster|shards"
-)
-"""What any client of a cluster may say before its first command."""
+CONNECTION = "+ping +client|setinfo +client|setname +command +cluster|slots +cluster|shards"
+"""What any client of a cluster may say before its first command; AUTH and HELLO are everybody's."""
 
 
 class State(Construct):
