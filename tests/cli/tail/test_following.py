@@ -131,6 +131,32 @@ def test_a_truncated_log_without_a_copy_is_told_once(disk: FakeDisk) -> None:
     assert reader.follower.notes[0].startswith(f"{LOG} was truncated or deleted")
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_file_that_listings_miss_while_it_is_renamed_is_the_same_log_afterwards(
+    disk: FakeDisk, restart: bool
+) -> None:
+    disk.append(LOG, b"one\n")
+    reader = Reader(disk)
+    for _ in range(IDLE + 2):
+        reader.round()
+    assert not any(disk.opened.values())
+    if restart:
+        reader.start()
+    inode = disk.paths.pop(LOG)
+    disk.append("/var/log/other", b"other\n")
+    for _ in range(GIVE_UP):
+        reader.round()
+    disk.paths[f"{LOG}.1"] = inode
+    disk.append(f"{LOG}.1", b"two\n")
+    reader.round()
+    reader.round()
+    assert reader.put[1:] in (
+        [("log1-0", b"other"), ("log0-4", b"two")],
+        [("log0-4", b"two"), ("log1-0", b"other")],
+    )
+    assert reader.follower.notes == []
+
+
 def test_a_copy_in_the_making_waits_until_it_differs(disk: FakeDisk) -> None:
     disk.append(LOG, b"one\ntwo\n")
     reader = Reader(disk)
