@@ -15,7 +15,7 @@ from valkey import CredentialProvider, Valkey, ValkeyCluster
 from local.server import LocalAWS
 
 NAME, USER = "state", "fleet"
-ACCESS = "on ~mine:* -@all +get +set +ping +auth +command +cluster|slots +client|setinfo"
+ACCESS = "on ~mine:* -@all +get +set +ping +command +cluster|slots +client|setinfo"
 
 
 class Tokens(CredentialProvider):
