@@ -15,6 +15,7 @@ QUANTILES = (
     ("events, median", "median_events"),
     ("events, 9 of 10", "p90_events"),
 )
+ENOUGH = 2_000
 FORMS = {"score": "**the score**", "start": "one e-process from the start"}
 
 
@@ -59,7 +60,10 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
 def _alarms(one: Mapping[str, Any]) -> str:
     start = one["failed"].get("start none")
     passed = one["passed"].get(f"score {MARGIN_EFFECT}")
-    bound = ("holds" if one["holds"] else "**missed**") if one["gated"] else "not gated"
+    bound = "not gated"
+    if one["gated"]:
+        missed = "**missed**" if one["runs"] >= ENOUGH else "too few trials to say"
+        bound = "holds" if one["holds"] else missed
     cells = (
         one["name"],
         f"{one['runs']:,}",
