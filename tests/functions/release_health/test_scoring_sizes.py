@@ -200,7 +200,7 @@ def test_half_of_the_buckets_are_needed_in_both_arms() -> None:
         difference(None, some(64))
     with pytest.raises(Untold, match="baseline has not reported"):
         difference(some(64), None)
-    with pytest.raises(Untold, match="^0 of 64 buckets"):
+    with pytest.raises(Untold, match=r"^0 of 64 buckets"):
         difference(window([]), window([]))
     alike = window([(b, 1000, None) for b in range(64)])
     with pytest.raises(Untold, match="without spread"):
