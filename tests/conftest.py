@@ -21,6 +21,7 @@ KEY = "headrace"
 PIPELINE = "deployed"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests of `make test` stay in one process: those of a file, and all those that need the
     pipeline, because to deploy it takes a minute. They come first: no other group takes as long.

@@ -21,6 +21,7 @@ from events import failure
 from events.failure import Batch
 from functions.rescue.assembling import TRIMMED
 from functions.rescue.settings import Settings
+from functions.shared.settings import ENVIRONMENT
 from infra import layer
 from infra.assets import staged
 from local.kinesis import sequence
@@ -141,7 +142,7 @@ class Lab:
             f"{self.name}-rescue",
             self.code,
             "functions.rescue.handler.handler",
-            settings.environment(),
+            {ENVIRONMENT: "test", **settings.environment()},
             Timeout=30,
             Layers=self.layers,
         )

@@ -37,9 +37,10 @@ class Tokens(CredentialProvider):
 @pytest.fixture(scope="package")
 def local() -> Iterator[LocalAWS]:
     """A local AWS in this process, whose authority is the one that `local.trust` has here."""
+    others = set(psutil.Process().children(recursive=True))
     with LocalAWS(port=0) as aws:
         yield aws
-        started = psutil.Process().children(recursive=True)
+        started = set(psutil.Process().children(recursive=True)) - others
     servers = [one for one in started if "valkey" in " ".join(_command(one))]
     assert not servers, "caches outlive their local AWS"
 
