@@ -36,6 +36,7 @@ class Wanted:
     strict: bool = False
     rate: str | None = None
     speed: float | None = None
+    aggregate: bool = True
 
     @property
     def target(self) -> str:
@@ -60,8 +61,9 @@ class Wanted:
             "--env": self.environment,
         }
         words = [f"{name} {value}" for name, value in options.items() if value is not None]
-        strict = ["--strict"] if self.strict else []
-        return " ".join(["headrace replay", self.event_type, "--from-lake", *words, *strict])
+        flags = {"--strict": self.strict, "--no-aggregate": not self.aggregate}
+        words += [name for name, given in flags.items() if given]
+        return " ".join(["headrace replay", self.event_type, "--from-lake", *words])
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,7 @@ def replay_from_lake(wanted: Wanted, pace: Pace, *, dry_run: bool, as_json: bool
             pace=pace,
             quiet=as_json,
             apart=True,
+            aggregate=wanted.aggregate,
         )
     _tell(summary, origin, as_json=as_json)
     after = _done(summary, wanted.after, stopped=error is not None)

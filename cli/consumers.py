@@ -63,7 +63,7 @@ def consumers(
     if not names:
         return []
     metrics = {
-        f"{name}/{word}": Metric("Headrace", word, "Function", name)
+        f"{name}/{word}": Metric("Headrace", word, "Function", name, deployed.environment)
         for name in names
         for word in ("Received", "Acknowledged")
     }

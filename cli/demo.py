@@ -6,7 +6,7 @@ comes from AWS's APIs. It ends with 1 when a record is not accounted for.
 
 import time
 from collections import Counter as Counts
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from cli import canaries
 from cli.alerts import latencies, summary
 from cli.answers import as_table
 from cli.athena import Database, readable
@@ -24,6 +25,7 @@ from cli.entries import Entries
 from cli.errors import Unbalanced
 from cli.feeds import Feed, kind_of, rejected_samples
 from cli.metrics import Metric, sums
+from cli.on_trial import OnTrial
 from cli.options import Environment
 from cli.pace import Pace
 from cli.progress import bar
@@ -31,7 +33,9 @@ from cli.replaying import Replay, judge
 from cli.stacks import Deployed, find
 from cli.telling import failures_told
 from cli.terminal import show, write
+from events.device_telemetry.event import DeviceTelemetry
 
+FLEET = "device_telemetry"
 PROCESSOR, SOURCE = "delay_alerts", "flight"
 EVENTS = {"flight": None, "device_telemetry": 2_000}
 """Built-in events that are replayed of each type; None is all."""
@@ -144,21 +148,23 @@ def wait(balances: list[Balance]) -> None:
         pause = min(LAST_LOOK, pause * 1.5)
 
 
-def ledger(account: Account, began: datetime) -> Counts[str]:
+def ledger(account: Account, environment: str, began: datetime) -> Counts[str]:
     """What the processor counted in the hours since `began`."""
     names = ("Received", "Emitted", "Filtered", "Rejected")
-    metrics = {name: Metric("Headrace", name, "Function", PROCESSOR) for name in names}
+    metrics = {name: Metric("Headrace", name, "Function", PROCESSOR, environment) for name in names}
     return Counts(sums(account.cloudwatch, metrics, start=began, end=datetime.now(UTC)))
 
 
-def react(account: Account, expected: int, began: datetime, before: Counts[str]) -> int:
+def react(
+    account: Account, environment: str, expected: int, began: datetime, before: Counts[str]
+) -> int:
     """The processor's own account of the flights, and how many alerts it put.
 
     Raises Unbalanced when it reads no further.
     """
     seen, last = -1, time.monotonic()
     while True:
-        counts = ledger(account, began)
+        counts = ledger(account, environment, began)
         counts.subtract(before)
         if counts["Received"] >= expected:
             break
@@ -224,6 +230,44 @@ def settle(balances: list[Balance]) -> None:
         )
 
 
+def judge_canaries(on: OnTrial, pair: canaries.Pair, telemetry: Balance, began: datetime) -> None:
+    """A fleet on the telemetry stream; its two releases on trial; what people are told."""
+    leaking, healthy = pair.both
+    write(
+        f"{canaries.DEVICES:,} devices run {leaking.baseline}; {canaries.SHARE:.0%} get "
+        f"{leaking.canary}, which leaks {canaries.LEAK:.0%} of the heap, and {canaries.SHARE:.0%} "
+        f"get {healthy.canary}, which is healthy."
+    )
+    environment = on.deployed.environment
+    sent = canaries.alerts(on.account, environment, began)
+    balance = Balance(telemetry.counter, (telemetry.counter.delivered(), 0))
+    balance.before = (balance.before[0], telemetry.counter.rejected())
+    bulk, last = canaries.reported(pair)
+    for events in (bulk, last):
+        put_fleet(on.account, balance, events)
+        canaries.counted(on, pair, [*bulk, *last] if events is last else bulk)
+    for sentence in canaries.sentences(canaries.verdicts(on, pair)):
+        write(sentence)
+    wait([balance])
+    settle([balance])
+    canaries.end(on, pair, datetime.now(UTC))
+    write(f"{canaries.alerts(on.account, environment, began) - sent} alerts were sent.")
+
+
+def put_fleet(account: Account, balance: Balance, events: Sequence[DeviceTelemetry]) -> None:
+    """Put a fleet's reports."""
+    flow = balance.counter.flow
+    entries = Entries(kind_of(flow.event_type))
+    running = Replay(account.kinesis, event_type=flow.event_type, stream=flow.stream_name)
+    summary, error = running.run(
+        entries.of_events(events, None), pace=Pace(), invalid=entries.invalid
+    )
+    for sentence in summary.sentences():
+        write(sentence)
+    judge(summary, error)
+    balance.put += summary.put
+
+
 def demo(
     *,
     limit: Annotated[
@@ -247,7 +291,10 @@ def demo(
                 counter = Counter(database, account.s3, lake, deployed.flow(event_type))
                 balances.append(Balance(counter, (counter.delivered(), counter.rejected())))
             alerts = balances.pop()
-            before = ledger(account, began)
+            before = ledger(account, environment, began)
+            # Begun here, so that every function has heard of them when their fleet reports.
+            on = OnTrial.of(account, deployed)
+            pair = canaries.begin(on, began)
         with chapter("Replay"):
             for balance in balances:
                 event_type = balance.counter.flow.event_type
@@ -257,7 +304,7 @@ def demo(
             write("Every record has arrived.")
         with chapter("Alerts"):
             flights = next(b for b in balances if b.counter.flow.event_type == SOURCE)
-            alerts.put = react(account, flights.put, began, before)
+            alerts.put = react(account, environment, flights.put, began, before)
             tell_latency(account, alerts.counter.flow.stream_name, began)
             wait([alerts])
             balances.append(alerts)
@@ -267,6 +314,8 @@ def demo(
             prune(database)
         with chapter("The account"):
             settle(balances)
+        with chapter("Two canaries"):
+            judge_canaries(on, pair, balances[list(EVENTS).index(FLEET)], began)
 
 
 if __name__ == "__main__":

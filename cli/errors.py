@@ -10,10 +10,13 @@
     ├─ NotCompacted      1    event dates whose files are as small as before
     ├─ NotRecovered      1    records that failed again, or are gone
     ├─ Overtaken         1    a redrive that another one runs beside
+    ├─ NotOnTrial        1    a release that nobody has put on trial
     ├─ Told              1    a program that we started has said why it failed
     ├─ WrongUsage        2    what was typed is wrong
     ├─ ForbiddenChange   3    a contract must not be deployed as it is
     ├─ NotProven         4    records are missing, or what was asked for cannot be proven
+    ├─ WorseRelease      5    a release on trial is worse than the one it is compared with
+    ├─ NoVerdict         6    it is not known yet whether a release on trial is worse
     └─ Interrupted     130    Ctrl-C
 
 The number is the exit code of `headrace`. `headrace local -- COMMAND` returns COMMAND's exit
@@ -69,6 +72,10 @@ class Overtaken(Failure):
     """Somebody else works on the failure archive."""
 
 
+class NotOnTrial(Failure):
+    """The registry of releases does not name it."""
+
+
 class Told(Failure):
     """A program that we started did not work, and has said why: nothing is left to say."""
 
@@ -92,6 +99,18 @@ class NotProven(Failure):
     """The audit found records missing, or the stream no longer has what would prove otherwise."""
 
     code = 4
+
+
+class WorseRelease(Failure):
+    """The verdict on a release is FAIL."""
+
+    code = 5
+
+
+class NoVerdict(Failure):
+    """The verdict on a release is CONTINUE."""
+
+    code = 6
 
 
 class Interrupted(Failure):

@@ -1,9 +1,11 @@
 """The state of the event types of an environment, each with the numbers of its account.
 
-in: records that the stream took (AWS/Kinesis IncomingRecords); delivered: records that Firehose
-wrote to the lake (AWS/Firehose DeliveryToS3.Records); rejected: records that the transform found
-wrong (Headrace Rejected); replayed: records that came out of this very lake and are not written to
-it again (Headrace Replayed). CloudWatch shows them about a minute late.
+in: events that came in. The stream counts records (AWS/Kinesis IncomingRecords), of which one may
+hold many events, as `headrace replay` puts them; delivery counts the events in those that it has
+read (Headrace Received). The larger of the two is told. delivered: records that Firehose wrote to
+the lake (AWS/Firehose DeliveryToS3.Records); rejected: records that the transform found wrong
+(Headrace Rejected); replayed: records that came out of this very lake and are not written to it
+again (Headrace Replayed). CloudWatch shows them about a minute late.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +45,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     What stays open when nothing comes in any more is there. Nothing is less than none: the metrics
     are of three services, which publish at different times; what came in before `since` may be
-    delivered after it; and an aggregated record comes in as one and is delivered as its parts.
+    delivered after it; and an aggregated record that waits to be read counts as one.
     """
     newest_delivered: datetime | None
     """Start of the newest minute in which records were delivered; null when none was since
@@ -76,7 +78,8 @@ def states(
         except clients[0].exceptions.ResourceNotFoundException:
             problem = f"Stream {flow.stream_name} does not exist: deploy {name} again."
             return Unready(event_type=name, problem=problem)
-        return _state(account, flow, described["StreamDescriptionSummary"], since=since, now=now)
+        summary = described["StreamDescriptionSummary"]
+        return _state(account, flow, deployed.environment, summary, since=since, now=now)
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         return list(pool.map(state, deployed.event_types))
@@ -85,14 +88,16 @@ def states(
 def _state(
     account: "Account",
     flow: "Flow",
+    environment: str,
     stream: "StreamDescriptionSummaryTypeDef",
     *,
     since: datetime,
     now: datetime,
 ) -> State:
-    counted = metrics(flow)
+    counted = metrics(flow, environment)
     hours = hourly(account.cloudwatch, counted, start=since, end=now)
     counts = {name: total(periods) for name, periods in hours.items()}
+    came_in = max(counts["records_in"], counts["received"])
     delivered = counted["delivered"]
     last = newest(account.cloudwatch, delivered, hours["delivered"], now=now)
     return State(
@@ -102,17 +107,17 @@ def _state(
         mode=_mode(stream),
         shards=stream["OpenShardCount"],
         since=since,
-        records_in=counts["records_in"],
+        records_in=came_in,
         delivered=counts["delivered"],
         rejected=counts["rejected"],
         replayed=counts["replayed"],
-        outstanding=max(0, counts["records_in"] - sum(counts[name] for name in ENDS)),
+        outstanding=max(0, came_in - sum(counts[name] for name in ENDS)),
         newest_delivered=last,
         age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
     )
 
 
-def metrics(flow: "Flow") -> dict[str, Metric]:
+def metrics(flow: "Flow", environment: str) -> dict[str, Metric]:
     """What counts the records of an event type, by the field of its state."""
     return {
         "records_in": Metric("AWS/Kinesis", "IncomingRecords", "StreamName", flow.stream_name),
@@ -122,8 +127,9 @@ def metrics(flow: "Flow") -> dict[str, Metric]:
             "DeliveryStreamName",
             flow.delivery_stream_name,
         ),
-        "rejected": Metric("Headrace", "Rejected", "EventType", flow.event_type),
-        "replayed": Metric("Headrace", "Replayed", "EventType", flow.event_type),
+        "received": Metric("Headrace", "Received", "EventType", flow.event_type, environment),
+        "rejected": Metric("Headrace", "Rejected", "EventType", flow.event_type, environment),
+        "replayed": Metric("Headrace", "Replayed", "EventType", flow.event_type, environment),
     }
 
 

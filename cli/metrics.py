@@ -26,12 +26,19 @@ Periods = dict[datetime, float]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric, with its one dimension."""
+    """One metric, with its one dimension; Headrace's own name their environment as well."""
 
     namespace: str
     name: str
     dimension: str
     value: str
+    environment: str = ""
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """Exactly those it is published under: with fewer or more, CloudWatch finds nothing."""
+        own = {"Environment": self.environment} if self.environment else {}
+        return own | {self.dimension: self.value}
 
 
 def sums(
@@ -103,7 +110,9 @@ def _query(number: str, metric: Metric, period: timedelta) -> "MetricDataQueryTy
             "Metric": {
                 "Namespace": metric.namespace,
                 "MetricName": metric.name,
-                "Dimensions": [{"Name": metric.dimension, "Value": metric.value}],
+                "Dimensions": [
+                    {"Name": name, "Value": value} for name, value in metric.dimensions.items()
+                ],
             },
             "Period": int(period.total_seconds()),
             "Stat": "Sum",

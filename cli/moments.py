@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from cli.errors import WrongUsage
 
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+LENGTH = r"(\d{1,6})(s|min|h|d)"
 
 
 def since(text: str, now: datetime) -> datetime:
     """The instant that `text` means: so long ago (90min, 6h, 2d), or a date or time, in UTC unless
     it says otherwise. Raises WrongUsage."""
-    if found := re.fullmatch(r"(\d{1,6})(s|min|h|d)", text):
-        return now - timedelta(**{UNITS[found[2]]: int(found[1])})
+    if re.fullmatch(LENGTH, text):
+        return now - length(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -20,3 +21,25 @@ def since(text: str, now: datetime) -> datetime:
             f"--since takes how long ago (90min, 6h, 2d) or a time (2026-11-21T08:30), not {text}."
         ) from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def at(text: str, now: datetime) -> datetime:
+    """The instant that `text` means: in so long (+10min), so long ago (-2h), or a date or time, in
+    UTC unless it says otherwise. Raises WrongUsage."""
+    if text[:1] in ("+", "-") and re.fullmatch(LENGTH, text[1:]):
+        return now + length(text[1:]) * (1 if text[0] == "+" else -1)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUsage(
+            "--at takes in how long (+10min), how long ago (-2h) or a time (2026-11-21T08:30), "
+            f"not {text}."
+        ) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def length(text: str) -> timedelta:
+    """The span that `text` means: 90s, 30min, 2h, 1d. Raises WrongUsage."""
+    if not (found := re.fullmatch(LENGTH, text)):
+        raise WrongUsage(f"{text} is no length of time: give one such as 90s, 30min, 2h or 1d.")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.producer import Call
+from cli.producer import Answer, Call
 from cli.rejections import Line
 from cli.sender import Put
 
@@ -61,7 +61,7 @@ class Receipts:
     def around(self, put: Put) -> Put:
         """The same put, with a receipt for what it says is taken."""
 
-        def noting(call: Call) -> Sequence[str | None]:
+        def noting(call: Call) -> Sequence[Answer]:
             errors = put(call)
             with self._lock:
                 for entry, error in zip(call.entries, errors, strict=True):

@@ -4,24 +4,27 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cli.errors import Failure, Interrupted
 from cli.feeds import Feed
-from cli.kinesis import PutRecords, limits
+from cli.kinesis import PutRecords, limits, open_shards
 from cli.pace import Pace
-from cli.producer import Entry, Producer, Tally
+from cli.producer import AGGREGATE, Entry, Producer, Tally
 from cli.progress import bar
 from cli.sender import Outcome, Sender
-from cli.terminal import say
+from cli.terminal import counted, say
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 LANES = 2
 """Calls in flight. botocore's serialization is Python, so a third one gains nothing."""
+LINGER = 0.1
+"""Seconds that an event waits at most for others to share its record or its call."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,15 +44,21 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     retried: dict[str, int]
     invalid: dict[str, int]
     put_bytes: int
+    records: int
+    """Kinesis records in which they were put."""
+    calls: int
+    throttled_calls: int
+    """Calls of which the stream refused a part, because it was too much."""
     seconds: float
     events_per_second: float
     interrupted: bool
 
     def sentences(self) -> Iterator[str]:
         """The account for a person, a sentence a line."""
+        packed = f" in {counted(self.records, 'record')}" if self.records < self.put else ""
         yield (
-            f"Put {self.put:,} {self.event_type} events ({self.put_bytes / 1e6:,.1f} MB) in "
-            f"{self.seconds:,.1f} s: {self.events_per_second:,.0f} events/s."
+            f"Put {self.put:,} {self.event_type} events ({self.put_bytes / 1e6:,.1f} MB{packed}) "
+            f"in {self.seconds:,.1f} s: {self.events_per_second:,.0f} events/s."
         )
         if self.retried:
             yield f"Sent again: {by_reason(self.retried)}."
@@ -95,13 +104,29 @@ class Replay:
     """Puts entries on the stream of an event type; `tally` can be watched while it runs."""
 
     def __init__(
-        self, kinesis: "KinesisClient", *, event_type: str, stream: str, apart: bool = False
+        self,
+        kinesis: "KinesisClient",
+        *,
+        event_type: str,
+        stream: str,
+        apart: bool = False,
+        aggregate: bool = True,
     ) -> None:
-        """With `apart` every partition key keeps its order, whatever Kinesis refuses."""
+        """With `aggregate` events are packed into records as the Kinesis Producer Library does it;
+        with that, or with `apart`, every partition key keeps its order, whatever Kinesis refuses.
+        """
         self._event_type = event_type
         self._stream = stream
         self._put = PutRecords(kinesis, stream)
-        self._producer = Producer(limits=limits(kinesis, stream), lanes=LANES, apart=apart)
+        self._shards = partial(open_shards, kinesis, stream)
+        self._producer = Producer(
+            limits=limits(kinesis, stream),
+            lanes=LANES,
+            linger=LINGER,
+            apart=apart,
+            shards=self._shards(),
+            aggregate=AGGREGATE if aggregate else 0,
+        )
 
     @property
     def tally(self) -> Tally:
@@ -117,7 +142,12 @@ class Replay:
     ) -> tuple[Summary, BaseException | None]:
         """The account, and what ended it early. Ctrl-C ends it early too, accounted for."""
         sender = Sender(
-            producer=self._producer, put=self._put, pace=pace, lanes=LANES, progress=progress
+            producer=self._producer,
+            put=self._put,
+            pace=pace,
+            lanes=LANES,
+            progress=progress,
+            shards=self._shards,
         )
         started = time.monotonic()
         with _on_interrupt(sender.interrupt):
@@ -138,6 +168,9 @@ class Replay:
             retried=dict(tally.retried),
             invalid=dict(invalid),
             put_bytes=tally.put_bytes,
+            records=tally.records,
+            calls=tally.calls,
+            throttled_calls=tally.throttled,
             seconds=round(seconds, 3),
             events_per_second=round(tally.put / seconds, 1) if seconds else 0.0,
             interrupted=outcome.interrupted,
@@ -153,9 +186,10 @@ def put(
     pace: Pace,
     quiet: bool,
     apart: bool = False,
+    aggregate: bool = True,
 ) -> tuple[Summary, BaseException | None]:
     """Put what a feed has, with a progress bar unless `quiet`."""
-    replay = Replay(kinesis, event_type=event_type, stream=stream, apart=apart)
+    replay = Replay(kinesis, event_type=event_type, stream=stream, apart=apart, aggregate=aggregate)
     with bar(
         event_type,
         put=lambda: replay.tally.put,

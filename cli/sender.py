@@ -14,16 +14,35 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from cli.pace import Pace
-from cli.producer import Call, Entry, Producer
+from cli.producer import Answer, Call, Entry, Producer
+from cli.shards import Shards
 
-Put = Callable[[Call], Sequence[str | None]]
-"""Makes the call: an error code or None per entry; raises what no repetition can mend."""
+Put = Callable[[Call], Sequence[Answer]]
+"""Makes the call: what became of each entry; raises what no repetition can mend."""
 AHEAD = 4
 GRACE = 5.0
 """Seconds that calls in flight get to be answered after Ctrl-C."""
 TICK = 0.1
 INTERRUPTED = "Interrupted"
 STOPPED = "Stopped"
+
+
+LOOKS, PAUSE = 40, 0.25
+"""A stream that is being resharded is asked for its shards so often, every so many seconds."""
+
+
+def follow(producer: Producer, shards: Callable[[], Shards]) -> None:
+    """Ask for the shards until they are those that the stream puts records on."""
+    for look in range(1, LOOKS + 1):
+        try:
+            found = shards()
+        except ValueError:
+            if look == LOOKS:
+                raise
+        else:
+            if producer.reshard(found, time.monotonic(), last=look == LOOKS):
+                return
+        time.sleep(PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +58,7 @@ class ReadEnd:
 @dataclass(frozen=True, slots=True)
 class Answered:
     call: Call
-    answer: Sequence[str | None] | BaseException
+    answer: Sequence[Answer] | BaseException
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +91,11 @@ class Sender:
         pace: Pace,
         lanes: int,
         progress: Callable[[], None],
+        shards: Callable[[], Shards] | None = None,
     ) -> None:
+        """`shards` asks the stream for those that are open now, when they have changed."""
         self._producer = producer
+        self._shards = shards
         self._put = put
         self._pace = pace
         self._progress = progress
@@ -181,13 +203,19 @@ class Sender:
                 return False
         return True
 
-    def _settle(self, call: Call, answer: Sequence[str | None] | BaseException) -> bool:
+    def _settle(self, call: Call, answer: Sequence[Answer] | BaseException) -> bool:
         self._in_flight -= 1
         if isinstance(answer, BaseException):
             self._outcome.error = answer
             self._producer.refuse(call, STOPPED)
             return False
         self._producer.settle(call, answer, time.monotonic(), random.random())  # noqa: S311  jitter
+        if self._producer.stale and not self._producer.in_flight and self._shards is not None:
+            try:
+                follow(self._producer, self._shards)
+            except Exception as failure:  # as when a call fails
+                self._outcome.error = failure
+                return False
         return True
 
     def _wind_down(self) -> None:

@@ -26,6 +26,8 @@ class UserRecord(NamedTuple):
 
     partition_key: str
     data: bytes
+    explicit_hash_key: str | None = None
+    """The hash key in decimal by which the producer chose the shard, if not by the key's MD5."""
 
 
 class Malformed(ValueError):
@@ -52,27 +54,39 @@ def deaggregate(data: bytes) -> list[UserRecord] | None:
 def parse(message: bytes) -> list[UserRecord]:
     """Read an AggregatedRecord message. Raises Malformed, IndexError or UnicodeDecodeError."""
     keys: list[str] = []
-    records: list[tuple[int, bytes]] = []
+    hashes: list[str] = []
+    records: list[tuple[int, int | None, bytes]] = []
     for number, value in fields(message):
         if number == KEY_TABLE and isinstance(value, bytes):
             keys.append(value.decode())
+        elif number == HASH_TABLE and isinstance(value, bytes):
+            hashes.append(value.decode())
         elif number == RECORDS and isinstance(value, bytes):
             records.append(user_record(value))
-    return [UserRecord(keys[index], data) for index, data in records]
+    return [
+        UserRecord(keys[index], data)
+        if explicit is None
+        else UserRecord(keys[index], data, hashes[explicit])
+        for index, explicit, data in records
+    ]
 
 
-def user_record(message: bytes) -> tuple[int, bytes]:
-    """The index of a record's partition key, and its data; both are required."""
+def user_record(message: bytes) -> tuple[int, int | None, bytes]:
+    """The index of a record's partition key, that of its explicit hash key, which it need not
+    have, and its data."""
     index: int | None = None
+    explicit: int | None = None
     data: bytes | None = None
     for number, value in fields(message):
         if number == KEY_INDEX and isinstance(value, int):
             index = value
+        elif number == HASH_INDEX and isinstance(value, int):
+            explicit = value
         elif number == DATA and isinstance(value, bytes):
             data = value
     if index is None or data is None:
         raise Malformed("a record without partition key or data")
-    return index, data
+    return index, explicit, data
 
 
 def fields(message: bytes) -> list[tuple[int, int | bytes]]:

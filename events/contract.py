@@ -18,7 +18,9 @@ class OnDemand(Struct, frozen=True):
 
 
 class Provisioned(Struct, frozen=True):
-    """The stream has this many shards, each 1 MB/s and 1,000 records/s in."""
+    """The stream has this many shards, each 1 MB/s and 1,000 records/s in. Where an environment
+    scales it (`scalings` in infra/environments.py) it is made with them: then leave them alone, or
+    the next deployment sets the stream back to what they say."""
 
     shards: int
 

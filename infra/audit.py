@@ -1,8 +1,6 @@
 """The audit of an event type: a function that reads its stream back and asks the lake for it."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
@@ -15,6 +13,7 @@ from infra.delivery import TRANSFORM_BUFFER_SECONDS
 from infra.environments import Environment
 from infra.function import Dependencies, Function
 from infra.ingestion import Ingestion
+from infra.schedule import Schedule
 from infra.storage import Bucket, Key
 
 MEMORY_MIB = 1769
@@ -64,16 +63,12 @@ class Audit(Construct):
             seconds=SECONDS,
             description=f"Proves that every record of {event_type} is in the lake or accounted for",
         )
-        rule = events.Rule(
+        Schedule(
             self,
             "Schedule",
             description=f"Audits what has arrived of {event_type} since the last time",
-            schedule=events.Schedule.rate(cdk.Duration.hours(environment.audit_hours)),
-        )
-        rule.add_target(
-            targets.LambdaFunction(
-                self.function.resource, event=events.RuleTargetInput.from_object({})
-            )
+            every=cdk.Duration.hours(environment.audit_hours),
+            function=self.function,
         )
         Alarms(
             self,
@@ -81,6 +76,7 @@ class Audit(Construct):
             topic=alarms,
             watches=watches.of_audit(
                 event_type,
+                environment=environment.name,
                 function={"FunctionName": self.function.resource.function_name},
                 retention=ingestion.retention,
             ),

@@ -10,8 +10,6 @@ from pathlib import Path
 from string import Template
 
 import aws_cdk as cdk
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
@@ -26,6 +24,7 @@ from infra.catalog import PARTITION_COMMENT, Table
 from infra.environments import Environment
 from infra.function import Dependencies, Function
 from infra.hive import hive, trino
+from infra.schedule import Schedule
 from infra.storage import Bucket, Key
 from infra.view import Column, View
 from infra.watches import of_compaction
@@ -172,19 +171,20 @@ class Compaction(Construct):
             seconds=SECONDS,
             description=f"Makes few large files of the small ones of {event_type}",
         )
-        rule = events.Rule(
+        Schedule(
             self,
             "Schedule",
             description=f"Compacts what is due of {event_type}",
-            schedule=events.Schedule.rate(cdk.Duration.hours(environment.compaction_hours)),
-        )
-        rule.add_target(
-            targets.LambdaFunction(
-                self.function.resource, event=events.RuleTargetInput.from_object({})
-            )
+            every=cdk.Duration.hours(environment.compaction_hours),
+            function=self.function,
         )
         function = {"FunctionName": self.function.resource.function_name}
-        Alarms(self, "Alarms", topic=alarms, watches=of_compaction(event_type, function=function))
+        Alarms(
+            self,
+            "Alarms",
+            topic=alarms,
+            watches=of_compaction(event_type, environment=environment.name, function=function),
+        )
         self._grant_catalog(database)
         bucket.grant_rewrite(
             self.function.role,

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from events.contract import Event
-from functions.shared.settings import Consumption, ProcessorSettings
+from functions.shared.settings import Consumption, ProcessorSettings, StatefulSettings
 from infra.errors import WrongConfiguration
 
 FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
@@ -82,9 +82,10 @@ def _check_flow(name: str, settings: type[ProcessorSettings], types: Types) -> N
             raise _wrong(name, f"{does} {event_type!r}, which is no event type; there are: {known}")
     if settings.reads == settings.emits:
         raise _wrong(name, f"reads and emits {settings.reads}: it would feed itself for ever")
+    base = StatefulSettings if issubclass(settings, StatefulSettings) else ProcessorSettings
+    given = {field.name for field in fields(base)}
     for field in fields(settings):
-        given = field.name == "stream_name" or field.default is not MISSING
-        if not given:
+        if field.name not in given and field.default is MISSING:
             raise _wrong(name, f"has a setting without a default, which nobody gives: {field.name}")
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from aws_cdk.aws_logs import RetentionDays
 
+from functions.shard_scaler.settings import Policy
 from infra.deliveries import Delivered
 from infra.errors import WrongConfiguration
+from infra.http_settings import Http
 from infra.lifetimes import Lifetime
 
 # AWS's limits for a delivery stream that converts and partitions, for a function that Firehose
@@ -25,6 +27,10 @@ PROCESSOR_SECONDS = range(1, 900 + 1)
 LEAST_SCAN_LIMIT_BYTES = 10_000_000
 NAME_LENGTH = range(1, 20 + 1)
 COMPACTION_MEMORY_MIB = range(512, 10_240 + 1)
+NETWORK_ZONES = range(1, 2 + 1)
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Scaling.html
+CACHE_GIGABYTES = range(1, 5_000 + 1)
+CACHE_ECPU_PER_SECOND = range(1_000, 15_000_000 + 1)
 COMPACTION_DISK_MIB = range(1024, 10_240 + 1)
 
 
@@ -60,6 +66,13 @@ class Environment:
     """More memory is more CPU, for every processor: the whole of one at 1,769 MiB."""
     processor_seconds: int
     """A batch that takes longer has failed, and is tried again."""
+    network_zones: int
+    """Availability zones that the endpoints of a processor with state are in: 7.30 USD a month for
+    each of its two services and zone."""
+    cache_gigabytes: int
+    cache_ecpu_per_second: int
+    """What the cache of a processor with state may hold and do at most, and so what it may cost:
+    61 USD a month per GB, 6 USD per 1,000 ECPU a second. Beyond, it forgets or refuses."""
     audit_hours: int
     """Hours from one audit to the next: how long something may be missing unnoticed."""
     compaction_hours: int
@@ -74,6 +87,11 @@ class Environment:
     """Of the records as they came, where an event type keeps them."""
     deliveries: Mapping[str, Delivered] = field(default_factory=dict)
     """By event type; one that is not named is delivered as `Delivered()`."""
+    http: Mapping[str, Http] = field(default_factory=dict)
+    """By event type: what is taken over HTTP, too."""
+    scalings: Mapping[str, Policy] = field(default_factory=dict)
+    """By event type; one that is not named keeps the contract's shards. Only provisioned streams
+    are scaled: those on demand are by AWS."""
 
     @property
     def database(self) -> str:
@@ -98,6 +116,9 @@ class Environment:
         self._within("transform_seconds", self.transform_seconds, TRANSFORM_SECONDS)
         self._within("processor_memory_mib", self.processor_memory_mib, PROCESSOR_MEMORY_MIB)
         self._within("processor_seconds", self.processor_seconds, PROCESSOR_SECONDS)
+        self._within("network_zones", self.network_zones, NETWORK_ZONES)
+        self._within("cache_gigabytes", self.cache_gigabytes, CACHE_GIGABYTES)
+        self._within("cache_ecpu_per_second", self.cache_ecpu_per_second, CACHE_ECPU_PER_SECOND)
         self._at_least("scan_limit_bytes", self.scan_limit_bytes, LEAST_SCAN_LIMIT_BYTES)
         self._at_least("access_log_days", self.access_log_days, 1)
         self._at_least("old_version_days", self.old_version_days, 0)
@@ -137,6 +158,9 @@ ENVIRONMENTS = (
         transform_seconds=60,
         processor_memory_mib=512,
         processor_seconds=60,
+        network_zones=1,
+        cache_gigabytes=1,
+        cache_ecpu_per_second=5_000,
         audit_hours=6,
         compaction_hours=6,
         compaction_memory_mib=1769,
@@ -159,6 +183,9 @@ ENVIRONMENTS = (
         transform_seconds=60,
         processor_memory_mib=1024,
         processor_seconds=60,
+        network_zones=2,
+        cache_gigabytes=5,
+        cache_ecpu_per_second=50_000,
         audit_hours=1,
         compaction_hours=1,
         compaction_memory_mib=3008,
@@ -167,6 +194,10 @@ ENVIRONMENTS = (
         errors=Lifetime(infrequent_days=90, expiry_days=400),
         source=Lifetime(infrequent_days=30, archive_days=90, expiry_days=400),
         deliveries={"flight": Delivered(source_backup=True)},
+        # Telemetry follows the day of a fleet that grows, which on demand costs several times as
+        # much. Alerts are few: one shard is 11 USD a month, and looking at it each minute would be
+        # 3. In dev nothing is scaled: there a load is known, and a test that counts shards is sure.
+        scalings={"device_telemetry": Policy(least_shards=2, most_shards=64)},
     ),
 )
 

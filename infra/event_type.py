@@ -15,10 +15,12 @@ from infra.delivery import Delivery, Transform
 from infra.endpoint import EndpointDelivery
 from infra.environments import Environment
 from infra.function import Dependencies
+from infra.http import HttpIngestion
 from infra.ingestion import Ingestion
 from infra.interface import export, publish, tags
 from infra.lake import Lake
 from infra.rejected import Rejected
+from infra.scaler import Scaler
 from infra.storage import (
     AUDITS_PREFIX,
     COMPACTED_PREFIX,
@@ -27,6 +29,7 @@ from infra.storage import (
     MANIFEST_PREFIX,
     REJECTED_PREFIX,
     RESUBMITTED_PREFIX,
+    SCALING_PREFIX,
     SOURCE_PREFIX,
     UNSENT_PREFIX,
 )
@@ -52,7 +55,7 @@ class EventType(cdk.Stack):
             tags=tags(environment, stage=name),
             termination_protection=environment.keep_data,
         )
-        options = environment.delivered(name)
+        options, policy = environment.delivered(name), environment.scalings.get(name)
         data_prefix, error_prefix = f"{EVENTS_PREFIX}{name}/", f"{ERRORS_PREFIX}{name}/"
         rejected_prefix, source_prefix = f"{REJECTED_PREFIX}{name}/", f"{SOURCE_PREFIX}{name}/"
         unsent_prefix = f"{UNSENT_PREFIX}{name}/" if options.endpoint else ""
@@ -60,7 +63,12 @@ class EventType(cdk.Stack):
         dependencies = Dependencies(self, "Dependencies")
         self.retention = kind.contract.retention
         self.ingestion = ingestion = Ingestion(
-            self, "Ingestion", environment=environment, contract=kind.contract, key=lake.key
+            self,
+            "Ingestion",
+            environment=environment,
+            contract=kind.contract,
+            key=lake.key,
+            watch_shards=policy is not None,
         )
         transform = Transform(
             self,
@@ -145,6 +153,7 @@ class EventType(cdk.Stack):
             topic=lake.alarms,
             watches=watches.of_event_type(
                 name,
+                environment=environment.name,
                 retention=self.retention,
                 stream={"StreamName": ingestion.stream.stream_name},
                 delivery={"DeliveryStreamName": delivery.resource.delivery_stream_name},
@@ -152,6 +161,22 @@ class EventType(cdk.Stack):
                 transform={"FunctionName": transform.resource.function_name},
             ),
         )
+
+        if policy:
+            scaler = Scaler(
+                self,
+                "Scaler",
+                environment=environment,
+                event_type=name,
+                policy=policy,
+                ingestion=ingestion,
+                bucket=lake.bucket,
+                key=lake.key,
+                dependencies=dependencies,
+                alarms=lake.alarms,
+                state_key=f"{SCALING_PREFIX}{name}.json",
+            )
+            publish(self, ScalerFunctionName=scaler.function.resource.function_name)
 
         ingestion.grant_read(delivery.role)
         for role in (delivery.role, resubmission.role):
@@ -181,6 +206,19 @@ class EventType(cdk.Stack):
                 UnsentName=f"{name}_unsent",
                 EndpointResubmissionStreamName=again.resource.delivery_stream_name,
             )
+
+        if name in environment.http:
+            http = HttpIngestion(
+                self,
+                "Http",
+                environment=environment,
+                event_type=name,
+                kind=kind,
+                settings=environment.http[name],
+                ingestion=ingestion,
+                key=lake.key,
+            )
+            publish(self, HttpUrl=http.url, ApiKeyId=http.key.key_id)
 
         export(self, ingestion.stream.stream_arn, ingestion.stream.stream_name)
         publish(

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from functions.shared.settings import ENVIRONMENT
 from infra import assets, layer
 from infra.environments import Environment
 from infra.findings import accept, accept_lint
 from infra.logs import LogGroup
+from infra.network import Network
 from infra.storage import Key
 
 # The layer's wheels are for this runtime and architecture (infra/layer.py).
@@ -45,7 +49,8 @@ class Dependencies(lambda_.LayerVersion):
 
 class Function(Construct):
     """One folder of functions/: `handler.handler` in it, with the settings that its settings.py
-    spells as environment variables. Its role may write its own log and traces, until granted more.
+    spells as environment variables, beside the name of the environment. Its role may write its own
+    log and traces, until granted more.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Function(Construct):
         settings: Mapping[str, str],
         dependencies: Dependencies,
         more: Sequence[Dependencies] = (),
+        network: Network | None = None,
         key: Key,
         memory_mib: int,
         disk_mib: int = 512,
@@ -75,7 +81,7 @@ class Function(Construct):
                 description=description,
                 code=lambda_.Code.from_asset(str(code)),
                 handler=f"functions.{package}.handler.handler",
-                environment=dict(settings),
+                environment={ENVIRONMENT: environment.name, **settings},
                 layers=[dependencies, *more],
                 runtime=RUNTIME,
                 architecture=ARCHITECTURE,
@@ -85,6 +91,7 @@ class Function(Construct):
                 tracing=lambda_.Tracing.ACTIVE,
                 log_group=self.log_group,
                 role=self.role,
+                **_placed(network),
             )
         accept_lint(
             self.resource,
@@ -94,8 +101,11 @@ class Function(Construct):
         accept(
             self.role,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources, nor do the"
+            " network interfaces that Lambda makes for a function in a VPC, before they are made",
         )
+        if network:
+            network.grant_join(self.role)
 
     def grant_invoke(self, caller: iam.IGrantable) -> None:
         """Calling the function, as deployed last: no version, no alias."""
@@ -105,3 +115,14 @@ class Function(Construct):
             actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
             resource_arns=[arn, f"{arn}:$LATEST"],
         )
+
+
+def _placed(network: Network | None) -> dict[str, Any]:
+    """What puts a function into a network."""
+    if network is None:
+        return {}
+    return {
+        "vpc": network.vpc,
+        "vpc_subnets": ec2.SubnetSelection(subnets=network.subnets),
+        "security_groups": [network.group],
+    }

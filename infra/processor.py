@@ -4,9 +4,10 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from functions.rescue.settings import Settings as RescueSettings
-from functions.shared.settings import ProcessorSettings
-from infra import watches
+from functions.shared.settings import ProcessorSettings, StatefulSettings
+from infra import layer, watches
 from infra.alarms import Alarms
+from infra.discovery import FUNCTIONS
 from infra.environments import Environment
 from infra.event_type import EventType
 from infra.function import Dependencies, Function
@@ -14,6 +15,7 @@ from infra.interface import publish, tags
 from infra.lake import Lake
 from infra.processing import Consumer, FailureQueue, Mapping, Payloads
 from infra.rescue import Rescue
+from infra.stateful import Stateful
 
 
 class Processor(cdk.Stack):
@@ -40,6 +42,19 @@ class Processor(cdk.Stack):
         )
         consumption = settings.consumption
         dependencies = Dependencies(self, "Dependencies")
+        own = FUNCTIONS / name / layer.REQUIREMENTS.name
+        stateful = (
+            Stateful(
+                self,
+                "Stateful",
+                environment=environment,
+                processor=name,
+                settings=settings,
+                key=lake.key,
+            )
+            if issubclass(settings, StatefulSettings)
+            else None
+        )
 
         consumer = Consumer(
             self,
@@ -53,8 +68,13 @@ class Processor(cdk.Stack):
             "Function",
             environment=environment,
             package=name,
-            settings=settings(stream_name=derived.ingestion.stream.stream_name).environment(),
+            settings=settings(
+                stream_name=derived.ingestion.stream.stream_name,
+                **(stateful.given(lake.bucket) if stateful else {}),
+            ).environment(),
             dependencies=dependencies,
+            more=[Dependencies(self, "Own", requirements=own)] if own.exists() else [],
+            network=stateful.network if stateful else None,
             key=lake.key,
             memory_mib=environment.processor_memory_mib,
             seconds=environment.processor_seconds,
@@ -108,6 +128,7 @@ class Processor(cdk.Stack):
             topic=lake.alarms,
             watches=watches.of_processor(
                 name,
+                environment=environment.name,
                 retention=source.retention,
                 age=consumption.age,
                 function={"FunctionName": function.resource.function_name},
@@ -124,6 +145,9 @@ class Processor(cdk.Stack):
             payloads.grant_send(function.role)
         else:
             failures.grant_send(function.role)
+        if stateful:
+            stateful.grant(function.role, bucket=lake.bucket, derived=derived.ingestion)
+            stateful.watch(lake.alarms)
         mapping.after(function.role)
         rescue.grant(
             stream_arn=source.ingestion.stream.stream_arn, archive=lake.bucket, payloads=payloads
@@ -140,4 +164,5 @@ class Processor(cdk.Stack):
             FailureQueueUrl=failures.queue_url,
             RescueFunctionName=rescue.function.resource.function_name,
             **fan_out,
+            **(stateful.outputs if stateful else {}),
         )

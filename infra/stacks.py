@@ -19,6 +19,16 @@ def add_stacks(app: Construct, *, environment: Environment) -> None:
             f"Environment {environment.name} says how to deliver {min(unknown)!r}, which is no"
             f" event type; there are: {', '.join(types)} (infra/environments.py)."
         )
+    if unknown := environment.scalings.keys() - types.keys():
+        raise WrongConfiguration(
+            f"Environment {environment.name} says how to scale {min(unknown)!r}, which is no event"
+            f" type; there are: {', '.join(types)} (infra/environments.py)."
+        )
+    if unknown := environment.http.keys() - types.keys():
+        raise WrongConfiguration(
+            f"Environment {environment.name} takes {min(unknown)!r} over HTTP, which is no event"
+            f" type; there are: {', '.join(types)} (infra/environments.py)."
+        )
     lake = Lake(app, environment=environment)
     stacks = {
         name: EventType(app, environment=environment, lake=lake, name=name, kind=kind)

@@ -32,6 +32,8 @@ UNSENT_PREFIX = "unsent/"
 """Records that an HTTP endpoint did not take; the lake has them all the same."""
 AUDITS_PREFIX = "audits/"
 """What each scheduled audit found, and where the next goes on."""
+SCALING_PREFIX = "scaling/"
+"""When the shards of each scaled stream were changed: what its scaler remembers."""
 
 
 def removal_policy(environment: Environment) -> cdk.RemovalPolicy:
@@ -179,6 +181,22 @@ class Bucket(s3.Bucket):
             " prefixes that are this event type's own",
         )
 
+    def grant_look(self, reader: iam.IRole, key: str) -> None:
+        """Reading one object that may be missing, which S3 says only to whom may list the bucket:
+        to others it says that they may not read. A condition on the prefix would not do, since who
+        reads names none. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
+        iam.Grant.add_to_principal(
+            grantee=reader,
+            actions=["s3:GetObject"],
+            resource_arns=[self.arn_for_objects(key)],
+        )
+        iam.Grant.add_to_principal(
+            grantee=reader,
+            actions=["s3:ListBucket"],
+            resource_arns=[self.bucket_arn],
+        )
+        self._key.grant_through("s3", reader, "kms:Decrypt")
+
     def grant_add(self, writer: iam.IRole, prefix: str) -> None:
         """Putting whole objects under the prefix, in one request each."""
         iam.Grant.add_to_principal(
@@ -193,6 +211,22 @@ class Bucket(s3.Bucket):
             reason="The writer names the objects by what is in them: no grant can be narrower than"
             " the prefix that is this event type's own",
         )
+
+    def grant_state(self, keeper: iam.IRole, name: str) -> None:
+        """Reading and replacing one object, and being told that it is not there yet: without
+        listing, S3 says of what is not there that it is forbidden."""
+        iam.Grant.add_to_principal(
+            grantee=keeper,
+            actions=["s3:ListBucket"],
+            resource_arns=[self.bucket_arn],
+            conditions={"StringEquals": {"s3:prefix": name}},
+        )
+        iam.Grant.add_to_principal(
+            grantee=keeper,
+            actions=["s3:GetObject", "s3:PutObject"],
+            resource_arns=[self.arn_for_objects(name)],
+        )
+        self._key.grant_through("s3", keeper, "kms:Decrypt", "kms:GenerateDataKey")
 
     def grant_query(self, reader: iam.IRole, *, read: Sequence[str], keep: str) -> None:
         """What Athena needs of whoever asks it: the objects under `read`, and the results, which it

@@ -19,12 +19,20 @@ QUEUE_RETENTION = timedelta(days=14)
 FIREHOSE_LIMIT = timedelta(minutes=15)
 """The longest that Firehose can be told to buffer: what is older is late."""
 
+OWN = "Headrace"
+"""The namespace of what the functions count (functions/shared/tools.py), each metric of which is
+published under its environment and one thing more."""
+
+CALLS_A_DAY = 10
+"""Of UpdateShardCount, for one stream."""
+
 Dimensions = Mapping[str, str]
 
 
 def of_event_type(
     name: str,
     *,
+    environment: str,
     retention: timedelta,
     stream: Dimensions,
     delivery: Dimensions,
@@ -123,9 +131,9 @@ def of_event_type(
         ),
         Watch(
             name="ReasonsNotKept",
-            namespace="Headrace",
+            namespace=OWN,
             metric="Unkept",
-            dimensions={"EventType": name},
+            dimensions={"Environment": environment, "EventType": name},
             statistic="Sum",
             threshold=1,
             then=f"The transform of {name} could not put the reasons of rejected records in the"
@@ -138,6 +146,7 @@ def of_event_type(
 def of_processor(
     name: str,
     *,
+    environment: str,
     retention: timedelta,
     age: timedelta,
     function: Dimensions,
@@ -158,8 +167,8 @@ def of_processor(
     queued = partial(Watch, namespace="AWS/SQS", dimensions=queue, statistic="Maximum")
     rescued = partial(
         Watch,
-        namespace="Headrace",
-        dimensions={"Processor": name},
+        namespace=OWN,
+        dimensions={"Environment": environment, "Processor": name},
         statistic="Sum",
         threshold=1,
     )
@@ -261,11 +270,71 @@ def of_processor(
     ]
 
 
+def of_state(name: str, *, cache: Dimensions, topic: Dimensions, gigabytes: int) -> list[Watch]:
+    """Of a processor's cache, which may hold so many gigabytes, and of the topic that it tells.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
+    """
+    cached = partial(Watch, namespace="AWS/ElastiCache", dimensions=cache, statistic="Sum")
+    return [
+        cached(
+            name="CacheFull",
+            metric="BytesUsedForCache",
+            statistic="Maximum",
+            threshold=0.8 * gigabytes * 10**9,
+            then=f"The cache of {name} holds four fifths of what it may. Raise cache_gigabytes"
+            " (infra/environments.py) and deploy: a cache that is full forgets state.",
+        ),
+        cached(
+            name="CacheForgets",
+            metric="Evictions",
+            threshold=1,
+            then=f"The cache of {name} was full and forgot state, so what it says is not to be"
+            " trusted. Raise cache_gigabytes and deploy, then rebuild the state from the lake.",
+        ),
+        cached(
+            name="CacheThrottled",
+            metric="ThrottledCmds",
+            threshold=1,
+            periods=LASTING,
+            then=f"The cache of {name} refuses commands beyond what it may do in a second, and"
+            " batches are tried again. Raise cache_ecpu_per_second and deploy.",
+        ),
+        cached(
+            name="CacheRefuses",
+            metric="AuthenticationFailures",
+            threshold=1,
+            then=f"Somebody could not log in to the cache of {name}. Nobody but the function can"
+            " reach it: compare its role, the cache's user and its group with what is deployed.",
+        ),
+        *(
+            cached(
+                name=f"CacheForbids{what}s",
+                metric=f"{what}AuthorizationFailures",
+                threshold=1,
+                then=f"The cache's user may not use a {what.lower()} that {name} asks for: its"
+                " settings declare too little (access). Its log group says which; add and deploy.",
+            )
+            for what in ("Command", "Key")
+        ),
+        Watch(
+            name="NotTold",
+            namespace="AWS/SNS",
+            metric="NumberOfNotificationsFailed",
+            dimensions=topic,
+            statistic="Sum",
+            threshold=1,
+            then=f"What {name} had to tell did not reach a subscriber of its topic. Look at the"
+            " subscriptions; the verdicts themselves are in the lake.",
+        ),
+    ]
+
+
 def _milliseconds(duration: timedelta) -> float:
     return duration / timedelta(milliseconds=1)
 
 
-def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
+def of_compaction(name: str, *, environment: str, function: Dimensions) -> list[Watch]:
     """Of an event type's compaction: nothing is lost when it stands still, queries get slow."""
     return [
         Watch(
@@ -280,9 +349,9 @@ def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
         ),
         Watch(
             name="DateFailed",
-            namespace="Headrace",
+            namespace=OWN,
             metric="FailedDates",
-            dimensions={"EventType": name},
+            dimensions={"Environment": environment, "EventType": name},
             statistic="Sum",
             threshold=1,
             then=f"An event date of {name} could not be compacted: its rows are where they were,"
@@ -291,10 +360,68 @@ def of_compaction(name: str, *, function: Dimensions) -> list[Watch]:
     ]
 
 
-def of_audit(name: str, *, function: Dimensions, retention: timedelta) -> list[Watch]:
+def of_scaler(name: str, *, environment: str, function: Dimensions) -> list[Watch]:
+    """Of an event type's shard scaling: when it can do no more, and when it does nothing."""
+    own = partial(
+        Watch,
+        namespace=OWN,
+        dimensions={"Environment": environment, "EventType": name},
+        statistic="Maximum",
+        threshold=1,
+    )
+    return [
+        own(
+            name="AtMost",
+            metric="AtMost",
+            periods=LASTING,
+            then=f"{name} has had all the shards that it may have for a while, and needs more."
+            " Raise most_shards (scalings in infra/environments.py), or find out who puts so much.",
+        ),
+        own(
+            name="CallsUsed",
+            metric="CallsUsed",
+            threshold=CALLS_A_DAY,
+            then=f"The stream of {name} was scaled as often as AWS allows in 24 hours. It still"
+            " grows, by one shard a minute; fewer calls come of a larger margin, of longer"
+            " keep_minutes or of a lower target (scalings in infra/environments.py).",
+        ),
+        own(
+            name="HotKey",
+            metric="HotKey",
+            periods=LASTING,
+            then=f"A shard of {name} is full of one partition key's records, which no number of"
+            " shards helps. Spread it: a finer partition key in the contract, or aggregation.",
+        ),
+        own(
+            name="Blind",
+            metric="Blind",
+            periods=LASTING,
+            then=f"CloudWatch has no metrics of the stream of {name}, so its shards stay as they"
+            " are. Even one that nobody puts to has them while delivery reads it: see to that.",
+        ),
+        Watch(
+            name="Failed",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions=function,
+            statistic="Sum",
+            threshold=1,
+            periods=LASTING,
+            then=f"The shard scaler of {name} has been failing for a while: the shards stay as they"
+            " are, whatever comes. Its log group says why.",
+        ),
+    ]
+
+
+def of_audit(
+    name: str, *, environment: str, function: Dimensions, retention: timedelta
+) -> list[Watch]:
     """Of an event type's audit; `retention` is the stream's."""
     found = partial(
-        Watch, namespace="Headrace", dimensions={"EventType": name}, statistic="Maximum"
+        Watch,
+        namespace=OWN,
+        dimensions={"Environment": environment, "EventType": name},
+        statistic="Maximum",
     )
     return [
         found(

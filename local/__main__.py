@@ -67,6 +67,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--shard-limits", action="store_true", help="refuse what is above a shard's rates, as AWS"
     )
     parser.add_argument(
+        "--resharding-seconds",
+        type=float,
+        default=DEFAULT.resharding_seconds,
+        help="how long a stream is UPDATING after its shards were changed",
+    )
+    parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help=" "
     )
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
@@ -97,6 +103,7 @@ def main() -> int:
             port=chosen.port,
             buffering_scale=chosen.buffering_scale,
             shard_limits=chosen.shard_limits,
+            resharding_seconds=chosen.resharding_seconds,
         )
     except OSError as error:
         sys.stderr.write(

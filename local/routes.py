@@ -54,6 +54,7 @@ class Scope:
 Handler = Callable[[Request], Response]
 _handlers: dict[str, Handler] = {}
 _paths: dict[tuple[str, str, re.Pattern[str]], Handler] = {}
+_hosts: dict[re.Pattern[str], Handler] = {}
 
 
 def register(service: str, operation: str, handler: Handler) -> None:
@@ -66,8 +67,16 @@ def register_path(service: str, method: str, path: re.Pattern[str], handler: Han
     _paths[service, method, path] = handler
 
 
+def register_host(host: re.Pattern[str], handler: Handler) -> None:
+    """Answer every call of a host."""
+    _hosts[host] = handler
+
+
 def find(request: Request) -> Handler | None:
     """The handler that was registered for what the request asks for."""
+    for host, handler in _hosts.items():
+        if host.fullmatch(request.header.get("host", "")):
+            return handler
     target = request.header.get("x-amz-target")
     return _by_path(request) if target is None else _handlers.get(target)
 

@@ -8,7 +8,9 @@ from types import ModuleType
 from typing import Any, Self
 
 from local import (
+    apigateway,
     athena,
+    cache,
     cloudformation,
     delivery,
     fallback,
@@ -30,9 +32,11 @@ HEALTH = "/_headrace/health"
 
 PARTS: tuple[ModuleType, ...] = (
     cloudformation,
+    cache,
     queues,
     notifications,
     kinesis,
+    apigateway,
     functions,
     athena,
     delivery,

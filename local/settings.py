@@ -20,6 +20,8 @@ class Settings:
     """Buffering intervals of delivery streams are multiplied by this (60 s -> 3 s)."""
     shard_limits: bool = False
     """Whether shards refuse what is above AWS's rates."""
+    resharding_seconds: float = 0.0
+    """How long a stream is UPDATING after its shards were changed (on AWS about 30 a shard)."""
     account: str = ACCOUNT
     region: str = REGION
 

@@ -18,6 +18,19 @@ from tests.receiver import self_signed
 
 ROOT = Path(__file__).parent.parent
 KEY = "headrace"
+PIPELINE = "deployed"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests of `make test` stay in one process: those of a file, and all those that need the
+    pipeline, because to deploy it takes a minute. They come first: no other group takes as long.
+    """
+    sharing = {item.path for item in items if PIPELINE in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = PIPELINE if item.path in sharing else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path not in sharing)
 
 
 @dataclass(frozen=True)
@@ -79,13 +92,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(folder: Path, certificate: Path) -> Iterator[AWS]:
+def running(folder: Path, certificate: Path, *options: str) -> Iterator[AWS]:
     """A local AWS of its own; what it prints is in the folder, and in the message of a failure."""
     log = folder / "log"
     with (
         log.open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "local", "--port", "0", "--with-parent"],
+            [sys.executable, "-m", "local", "--port", "0", "--with-parent", *options],
             cwd=ROOT,
             env=os.environ | {"SSL_CERT_FILE": str(certificate)},
             stdin=subprocess.PIPE,

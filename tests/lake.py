@@ -24,6 +24,7 @@ from functions.compaction.report import Report
 from functions.compaction.settings import Settings
 from functions.compaction.store import Store
 from functions.compaction.swap import Swap
+from tests.stacks import outputs
 
 KIND = registry.get("flight")
 SCHEMA = arrow_schema(KIND)
@@ -155,16 +156,9 @@ class World:
 
 def world(client: Callable[[str], Any], offset: timedelta = 2 * HOUR) -> World:
     """The lake that is deployed, this long after now."""
-    stacks = client("cloudformation").describe_stacks()["Stacks"]
-    outputs = {
-        output["OutputKey"]: output["OutputValue"]
-        for stack in stacks
-        for tag in stack["Tags"]
-        if (tag["Key"], tag["Value"]) in (("headrace:stage", "lake"), ("headrace:stage", "flight"))
-        for output in stack["Outputs"]
-    }
+    found = outputs(client)
     function = client("lambda").get_function_configuration(
-        FunctionName=outputs["CompactionFunctionName"]
+        FunctionName=found["flight"]["CompactionFunctionName"]
     )
     settings = Settings.read(function["Environment"]["Variables"])
-    return World(client, settings, outputs["WorkGroupName"], offset)
+    return World(client, settings, found["lake"]["WorkGroupName"], offset)

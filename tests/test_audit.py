@@ -182,7 +182,11 @@ def test_the_schedule_s_run_remembers_counts_and_forgets(
     s3, bucket = pipeline.aws.client("s3"), pipeline.lake["BucketName"]
     kept = s3.list_objects_v2(Bucket=bucket, Prefix=f"audits/{TYPE}/reports/")["KeyCount"]
     assert kept >= 3
-    metric = {"Namespace": "Headrace", "Dimensions": [{"Name": "EventType", "Value": TYPE}]}
+    dimensions = {"Environment": "dev", "EventType": TYPE}
+    metric = {
+        "Namespace": "Headrace",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+    }
     now = datetime.now(UTC)
 
     def counted(name: str) -> float:

@@ -18,6 +18,7 @@ from functions.compaction.store import Store
 from functions.compaction.swap import Contended
 from tests.conftest import AWS
 from tests.lake import HOUR, World, flight, world
+from tests.stacks import outputs
 
 START = datetime.fromisoformat("2026-01-01T00:00:00")
 ROWS = 20
@@ -418,14 +419,7 @@ def replace_newest(state: Any) -> Any:
 def eager(deployed: AWS) -> Iterator[str]:
     """The deployed function, which waits for nothing; as it was, afterwards."""
     client = deployed.client("lambda")
-    stacks = deployed.client("cloudformation").describe_stacks()["Stacks"]
-    [name] = [
-        output["OutputValue"]
-        for stack in stacks
-        if {"Key": "headrace:stage", "Value": "flight"} in stack["Tags"]
-        for output in stack["Outputs"]
-        if output["OutputKey"] == "CompactionFunctionName"
-    ]
+    name = outputs(deployed.client)["flight"]["CompactionFunctionName"]
     variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     now = {**variables, "SETTLE_SECONDS": "0", "GRACE_SECONDS": "0"}
     client.update_function_configuration(FunctionName=name, Environment={"Variables": now})

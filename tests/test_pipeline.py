@@ -22,6 +22,7 @@ from events import registry
 from events.decoding import event_id
 from events.flight import source
 from tests.conftest import AWS, ROOT
+from tests.stacks import outputs
 
 SECONDS = 60.0
 FLIGHTS = 3_000
@@ -80,19 +81,13 @@ class Pipeline:
 
 @pytest.fixture(scope="module")
 def pipeline(deployed: AWS) -> Iterator[Pipeline]:
-    stacks = deployed.client("cloudformation").describe_stacks()["Stacks"]
-    outputs = {
-        tag["Value"]: {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        for stack in stacks
-        for tag in stack["Tags"]
-        if tag["Key"] == "headrace:stage"
-    }
+    found = outputs(deployed.client)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in deployed.env.items():
             if name[:4] == "AWS_":
                 patch.setenv(name, value)
         boto3.setup_default_session()
-        yield Pipeline(deployed, outputs["lake"], outputs)
+        yield Pipeline(deployed, found["lake"], found)
 
 
 def until(holds: Callable[[], bool]) -> None:

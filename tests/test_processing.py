@@ -24,6 +24,7 @@ from functions.delay_alerts.alerts import alert
 from functions.delay_alerts.settings import Settings
 from functions.shared.processor import Cause
 from tests.conftest import AWS
+from tests.stacks import outputs
 
 SECONDS = 60.0
 # Later than any other test's flights, so that none of them counts these.
@@ -157,12 +158,7 @@ class Processing:
 
 @pytest.fixture(scope="module")
 def processing(deployed: AWS) -> Processing:
-    found = {}
-    for stack in deployed.client("cloudformation").describe_stacks()["Stacks"]:
-        tags = {tag["Key"]: tag["Value"] for tag in stack["Tags"]}
-        name = tags.get("headrace:processor") or tags.get("headrace:stage")
-        if name:
-            found[name] = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+    found = outputs(deployed.client)
     processor = found["delay_alerts"]
     streams = (found[processor[does]]["StreamName"] for does in ("Reads", "Emits"))
     return Processing(deployed, processor, found["lake"], *streams)

@@ -39,6 +39,10 @@ def fixed(output: str) -> list[str]:
     # How many bytes a query reads depends on how delivery happened to cut the files.
     text = re.sub(r"\d[\d,.]* (B|KB|MB)\b", "… bytes", text)
     text = re.sub(r"\d[\d.]*%", "… %", text)
+    # When a trial was looked at depends on how its reports happened to arrive in batches, and how
+    # many records they make on when each was put.
+    text = re.sub(r"\d+ looks? *", "… looks ", text)
+    text = re.sub(r"in [\d,]+ records", "in … records", text)
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 

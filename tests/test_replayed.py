@@ -12,6 +12,7 @@ from events.decoding import Decoder
 from events.device_telemetry.event import DeviceTelemetry
 from events.mark import split
 from tests import test_pipeline
+from tests.cli.conftest import users
 from tests.test_pipeline import Pipeline, until
 
 pipeline = test_pipeline.pipeline
@@ -65,9 +66,10 @@ def replayed(pipeline: Pipeline, run: str) -> list[tuple[str, bytes]]:
         while page.get("MillisBehindLatest") != 0 or page["Records"]:
             page = kinesis.get_records(ShardIterator=page["NextShardIterator"])
             for record in page["Records"]:
-                mark, data = split(record["Data"])
-                if mark and mark.run == run:
-                    found.append((record["PartitionKey"], data))
+                for key, user in users(record):
+                    mark, data = split(user)
+                    if mark and mark.run == run:
+                        found.append((key, data))
     return found
 
 
@@ -84,7 +86,10 @@ def counted(pipeline: Pipeline) -> float:
                     "Metric": {
                         "Namespace": "Headrace",
                         "MetricName": "Replayed",
-                        "Dimensions": [{"Name": "EventType", "Value": "device_telemetry"}],
+                        "Dimensions": [
+                            {"Name": "Environment", "Value": "dev"},
+                            {"Name": "EventType", "Value": "device_telemetry"},
+                        ],
                     },
                     "Period": 60,
                     "Stat": "Sum",

@@ -21,12 +21,14 @@ from events import failure
 from events.failure import Batch
 from functions.rescue.assembling import TRIMMED
 from functions.rescue.settings import Settings
+from functions.shared.settings import ENVIRONMENT
 from infra import layer
 from infra.assets import staged
 from local.kinesis import sequence
 from tests.conftest import AWS
 from tests.events.test_aggregation import aggregate
 from tests.events.test_failure import batch
+from tests.stacks import outputs
 
 T = TypeVar("T")
 
@@ -140,7 +142,7 @@ class Lab:
             f"{self.name}-rescue",
             self.code,
             "functions.rescue.handler.handler",
-            settings.environment(),
+            {ENVIRONMENT: "test", **settings.environment()},
             Timeout=30,
             Layers=self.layers,
         )
@@ -377,19 +379,18 @@ def test_a_failure_with_its_records_in_a_bucket_lands_in_the_same_archive(lab: L
 def test_what_failed_can_be_queried_with_its_payload_and_what_is_gone_with_its_numbers(
     deployed: AWS,
 ) -> None:
-    stacks = deployed.client("cloudformation").describe_stacks()["Stacks"]
-    outputs = {one["OutputKey"]: one["OutputValue"] for stack in stacks for one in stack["Outputs"]}
+    lake = outputs(deployed.client)["lake"]
     kept = failure.identified(str(uuid.uuid4()))
     now = datetime.now(UTC)
     failed = batch(failure_id=kept, processor="p", failed_at=now)
-    s3, bucket = deployed.client("s3"), outputs["BucketName"]
+    s3, bucket = deployed.client("s3"), lake["BucketName"]
     put = failure.objects(failed)
     for key, body in put:
         s3.put_object(Bucket=bucket, Key=key, Body=body)
     try:
         with pyathena.connect(
-            work_group=outputs["WorkGroupName"],
-            schema_name=outputs["DatabaseName"],
+            work_group=lake["WorkGroupName"],
+            schema_name=lake["DatabaseName"],
             endpoint_url=deployed.endpoint,
             region_name="us-east-1",
             aws_access_key_id="headrace",
@@ -399,7 +400,7 @@ def test_what_failed_can_be_queried_with_its_payload_and_what_is_gone_with_its_n
             found = connection.cursor().execute(
                 "SELECT processor, sequence_number, subsequence_number, partition_key, payload,"
                 " payload_base64, gone, gone_until, gone_records, exact,"
-                f" CAST(arrived_at AS varchar) FROM {outputs['FailuresName']}"
+                f" CAST(arrived_at AS varchar) FROM {lake['FailuresName']}"
                 f" WHERE failure_id = '{kept}' AND failed_date = '{now:%Y-%m-%d}'"
                 " ORDER BY sequence_number, subsequence_number"
             )

@@ -32,6 +32,10 @@ def replay(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop before the first line that does not validate.")
     ] = False,
+    aggregate: Annotated[
+        bool,
+        typer.Option("--aggregate/--no-aggregate", help="Many events in a record, or one."),
+    ] = True,
     from_lake: Annotated[
         bool,
         typer.Option("--from-lake", help="Put archived events again.", rich_help_panel=LAKE),
@@ -61,23 +65,29 @@ def replay(
     as_json: AsJson = False,
     environment: Environment = "dev",
 ) -> None:
-    """Put events of TYPE on its stream, in full PutRecords calls.
+    """Put events of TYPE on its stream, many in one record, in full PutRecords calls.
 
     Without --source: the event type's built-in data. Lines are sent as they
     are: one that does not validate is sent too, counted, and rejected by
     delivery with its reason.
 
+    Records are aggregated as the Kinesis Producer Library does it, each for one
+    shard; delivery, processors and the audit take them apart. --no-aggregate is
+    for consumers that do not: Kinesis then takes 1,000 events a second per
+    shard. Each shard is written as fast as it takes records, and no faster.
+
     What Kinesis refuses is sent again, that alone, with backoff. The events of
-    one partition key keep their order, except within a call that Kinesis took
-    in part only. After a lost answer (NoAnswer in the account) an event may be
-    on the stream twice, with the same event id.
+    one partition key keep their order; with --no-aggregate, except within a
+    call that Kinesis took in part only. After a lost answer (NoAnswer in the
+    account), and where the shards change meanwhile (WrongShard), an event may
+    be on the stream twice, with the same event id.
 
     With --from-lake: the events of the lake for which the condition holds, each
     once, those of one partition key exactly in the order in which they arrived,
-    so no call holds two of a key. They are marked as replayed: the lake that
-    has them does not write them a second time, processors process them, and
-    another environment's lake takes them. What was chosen stays chosen: --run
-    goes on with it, without a second query.
+    also with --no-aggregate: then no call holds two of a key. They are marked
+    as replayed: the lake that has them does not write them a second time,
+    processors process them, and another environment's lake takes them. What was
+    chosen stays chosen: --run goes on with it, without a second query.
 
     \b
     Examples
@@ -98,7 +108,16 @@ def replay(
     if not from_lake:
         if where is not None or to is not None or run is not None or after or dry_run:
             raise WrongUsage("--where, --to, --run, --after and --dry-run go with --from-lake.")
-        _from_source(event_type, source, limit, pace, environment, strict=strict, as_json=as_json)
+        _from_source(
+            event_type,
+            source,
+            limit,
+            pace,
+            environment,
+            strict=strict,
+            as_json=as_json,
+            aggregate=aggregate,
+        )
         return
     from cli.again import Wanted, replay_from_lake
 
@@ -114,6 +133,7 @@ def replay(
         strict=strict,
         rate=None if rate == MAX else rate,
         speed=speed,
+        aggregate=aggregate,
     )
     replay_from_lake(wanted, pace, dry_run=dry_run, as_json=as_json)
 
@@ -127,6 +147,7 @@ def _from_source(
     *,
     strict: bool,
     as_json: bool,
+    aggregate: bool,
 ) -> None:
     from cli.aws import Account
     from cli.feeds import Feed
@@ -138,7 +159,13 @@ def _from_source(
         account = Account()
         stream = find(account.cloudformation, environment).flow(event_type).stream_name
         summary, error = put(
-            account.kinesis, feed, event_type=event_type, stream=stream, pace=pace, quiet=as_json
+            account.kinesis,
+            feed,
+            event_type=event_type,
+            stream=stream,
+            pace=pace,
+            quiet=as_json,
+            aggregate=aggregate,
         )
     if as_json:
         write(msgspec.json.encode(summary).decode())

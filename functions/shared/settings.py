@@ -8,6 +8,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Self, get_type_hints
 
+ENVIRONMENT = "HEADRACE_ENVIRONMENT"
+"""The variable that names the environment to every function."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Consumption:
@@ -66,6 +69,32 @@ class ProcessorSettings:
                 if found.default is MISSING or variable(found) in environment
             }
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatefulSettings(ProcessorSettings):
+    """The base of a processor that keeps state: infra makes it a cache of its own, a topic of its
+    own, and a place in the network that both are reached from.
+
+    The cache speaks TLS, in cluster mode, to one user, who proves by IAM who he is: his password is
+    a request to `elasticache`, signed for 15 minutes, that names him and the cache.
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
+    """
+
+    access: ClassVar[str] = "~* +@read +@write +@scripting -@dangerous"
+    """The keys and commands of its user, as an access list spells them; what any client needs to
+    connect is added. Scripts may do no more than their caller."""
+
+    valkey_address: str
+    """host:port of the cache."""
+    valkey_name: str
+    """The cache's own name, which the signed request is sent to."""
+    valkey_user: str
+    """The user's id, which is also his name."""
+    topic_arn: str
+    """The topic of what a person should hear at once."""
+    bucket: str
+    """The lake's bucket: releases/registry.json in it may be read."""
 
 
 def variable(found: Field[Any]) -> str:

@@ -11,6 +11,7 @@ MISSING = (
     "404",
     "NotFound",
     "NotFoundException",
+    "NotFoundFault",
     "NoSuchEntity",
     "NoSuchBucket",
     "NonExistentQueue",

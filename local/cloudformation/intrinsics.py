@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 from local.cloudformation.errors import Invalid
@@ -185,6 +186,19 @@ def _get_azs(argument: Tree, scope: Scope) -> Any:
     return [f"{region}{zone}" for zone in "abc"]
 
 
+def _cidr(argument: Tree, scope: Scope) -> Any:
+    """So many blocks of a network, each with so many bits for its hosts."""
+    block, count, *bits = resolve(argument, scope)
+    if isinstance(block, Later):
+        return block
+    network = ip_network(block)
+    size = 1 << int(bits[0] if bits else 8)
+    if int(count) * size > network.num_addresses:
+        raise ValueError(f"{block} has no {count} blocks of {size} addresses")
+    prefix = network.max_prefixlen - size.bit_length() + 1
+    return [f"{network[number * size]}/{prefix}" for number in range(int(count))]
+
+
 def _text(value: Any) -> Any:
     """A scalar as CloudFormation writes it within text."""
     if isinstance(value, bool):
@@ -195,6 +209,7 @@ def _text(value: Any) -> Any:
 FUNCTIONS: dict[str, Callable[[Tree, Scope], Any]] = {
     "Ref": _ref,
     "Fn::Base64": _base64,
+    "Fn::Cidr": _cidr,
     "Fn::FindInMap": _find_in_map,
     "Fn::GetAZs": _get_azs,
     "Fn::GetAtt": _get_att,

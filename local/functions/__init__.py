@@ -12,6 +12,8 @@ What differs from AWS:
   every 50 ms; processes it starts are not counted, but end with it.
 - Threads go on between invocations, where AWS freezes them.
 - At most `limits.PROCESSES` environments per version: further calls wait instead of scaling out.
+- A function in a VPC reaches what any other does: subnets and groups are checked, and nothing is
+  kept apart. SSL_CERT_FILE names whom it trusts, who signs for the local AWS's caches among them.
 - One X-Ray daemon for all regions; every function with active tracing is sampled.
 - Output above `limits.OUTPUT_BYTES` or `OUTPUT_LINES` per invocation is counted and dropped.
 """

@@ -20,7 +20,7 @@ from moto.awslambda.models import (
 from moto.awslambda.utils import get_backend
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
-from local.functions import roles, validation
+from local.functions import network, roles, validation
 from local.patching import replace
 
 _create = LambdaFunction.__init__
@@ -63,6 +63,7 @@ def create(
 ) -> None:
     validation.creation(spec)
     self.layer_versions = ()
+    self.vpc = _vpc(spec, account_id, region)
     _create(self, account_id, spec, region, version)
     self.logging_config = _logging(spec, self.function_name)
     self.dead_letter_arn = (spec.get("DeadLetterConfig") or {}).get("TargetArn")
@@ -105,6 +106,8 @@ def get_configuration(self: Any, *, on_create: bool = False) -> dict[str, Any]:
         "LoggingConfig": self.logging_config,
         "RevisionId": self.revision,
     }
+    if self.vpc:
+        config["VpcConfig"] |= {"VpcId": self.vpc}
     if self.dead_letter_arn:
         config["DeadLetterConfig"] = {"TargetArn": self.dead_letter_arn}
     return {name: value for name, value in config.items() if value is not None}
@@ -124,6 +127,8 @@ def update(self: Any, spec: dict[str, Any]) -> dict[str, Any]:
         spec = {**spec, "Environment": {"Variables": spec["Environment"].get("Variables") or {}}}
     if "Role" in spec:
         _check_role(self, spec["Role"])
+    if "VpcConfig" in spec:
+        self.vpc = _vpc(spec, self.account_id, self.region)
     if "Layers" in spec:
         layers(self, spec["Layers"])
     _update(self, spec)
@@ -213,6 +218,13 @@ def _logging(spec: dict[str, Any], name: str) -> dict[str, str]:
         **(levels if given.get("LogFormat") == "JSON" else {}),
         **given,
     }
+
+
+def _vpc(spec: dict[str, Any], account: str, region: str) -> str | None:
+    given = spec.get("VpcConfig") or {}
+    if not given.get("SubnetIds") and not given.get("SecurityGroupIds"):
+        return None
+    return network.of(given, account, region)
 
 
 def _check_role(function: Any, role: str | None = None) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.models import lambda_backends
 from moto.utilities.utils import get_partition
 
-from local import settings
+from local import settings, trust
 from local.functions import image, roles
 from local.functions.assets import Assets, remove
 from local.functions.environment import Environment
@@ -17,6 +18,8 @@ from local.functions.process import Command
 from local.functions.variables import Place, variables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.functions.definition import Definition
 
 MEGABYTE = 1024 * 1024
@@ -54,6 +57,13 @@ class Factory:
     def close(self) -> None:
         self._assets.close()
 
+    @cached_property
+    def _trusted(self) -> Path:
+        """AWS's image trusts who signs for its services; here somebody else signs."""
+        path = self._assets.home / "trusted.pem"
+        path.write_bytes(trust.bundle())
+        return path
+
     def _place(self, definition: Definition, unique: str) -> Place:
         function = function_of(definition)
         layers = [(layer.code_digest, layer.code_bytes) for layer in function.layer_versions]
@@ -65,6 +75,7 @@ class Factory:
             interpreter=self._interpreter,
             endpoint=settings.current().endpoint,
             daemon=self._daemon,
+            trusted=self._trusted,
         )
 
 

@@ -47,6 +47,8 @@ class Place:
     interpreter: str
     endpoint: str
     daemon: str
+    trusted: Path
+    """The certificates of who may sign for a server."""
 
 
 def variables(
@@ -73,6 +75,7 @@ def _extensible(definition: Definition, place: Place) -> dict[str, str]:
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "TMPDIR": str(place.scratch),
+        "SSL_CERT_FILE": str(place.trusted),
         "AWS_ENDPOINT_URL": place.endpoint,
         "AWS_ENDPOINT_URL_S3": place.endpoint,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",

@@ -28,6 +28,13 @@ class Call:
         """The stream that StreamARN or StreamName names."""
         return find_stream(self.region, self.get("StreamName"), self.get("StreamARN"))
 
+    def active_stream(self) -> Stream:
+        """The same, of which no change is under way; `ResourceInUseException` when one is."""
+        stream = self.stream()
+        if stream.status != "ACTIVE":
+            raise errors.not_active(stream.name, stream.status)
+        return stream
+
     def shard(self, stream: Stream, name: str) -> Shard:
         """The shard that the parameter `name` names; both short and long ids are."""
         found = stream.shard(self[name])

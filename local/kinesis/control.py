@@ -7,6 +7,7 @@ from local.kinesis import errors, streams, tags
 from local.kinesis.call import Call, Operation
 from local.kinesis.describing import described_shard, moment
 from local.kinesis.errors import SHARD_LIMIT
+from local.kinesis.meter import SHARD_LEVEL
 from local.kinesis.stream import Stream
 from local.settings import ACCOUNT
 
@@ -114,7 +115,7 @@ def decrease_retention(call: Call) -> None:
 
 
 def _retention(call: Call) -> tuple[Stream, int]:
-    stream, hours = call.stream(), call["RetentionPeriodHours"]
+    stream, hours = call.active_stream(), call["RetentionPeriodHours"]
     if hours < SHORTEST:
         raise errors.invalid(
             f"Minimum allowed retention period is {SHORTEST} hours. "
@@ -129,18 +130,18 @@ def _retention(call: Call) -> tuple[Stream, int]:
 
 
 def start_encryption(call: Call) -> None:
-    stream = call.stream()
+    stream = call.active_stream()
     if call["EncryptionType"] != "KMS":
         raise errors.invalid("EncryptionType must be KMS.")
     stream.key = call["KeyId"]
 
 
 def stop_encryption(call: Call) -> None:
-    call.stream().key = None
+    call.active_stream().key = None
 
 
 def update_mode(call: Call) -> None:
-    stream = call.stream()
+    stream = call.active_stream()
     if call.get("WarmThroughputMiBps") is not None:
         raise errors.unsupported("warm throughput")
     on_demand = call["StreamModeDetails"]["StreamMode"] == "ON_DEMAND"
@@ -157,7 +158,32 @@ def update_mode(call: Call) -> None:
 
 
 def update_most_kib(call: Call) -> None:
-    call.stream().most_kib = call["MaxRecordSizeInKiB"]
+    call.active_stream().most_kib = call["MaxRecordSizeInKiB"]
+
+
+def enable_monitoring(call: Call) -> dict[str, Any]:
+    return _monitor(call, add=True)
+
+
+def disable_monitoring(call: Call) -> dict[str, Any]:
+    return _monitor(call, add=False)
+
+
+def _monitor(call: Call, *, add: bool) -> dict[str, Any]:
+    """Switch metrics of single shards on or off; ALL are all of them."""
+    stream, asked = call.active_stream(), set(call["ShardLevelMetrics"])
+    if "ALL" in asked:
+        asked = set(SHARD_LEVEL)
+    with stream.lock:
+        before = stream.monitored
+        wanted = asked | set(before) if add else set(before) - asked
+        stream.monitored = tuple(name for name in SHARD_LEVEL if name in wanted)
+        return {
+            "StreamName": stream.name,
+            "StreamARN": stream.arn,
+            "CurrentShardLevelMetrics": list(before),
+            "DesiredShardLevelMetrics": list(stream.monitored),
+        }
 
 
 def provisioned(region: str) -> int:
@@ -170,7 +196,7 @@ def _summary(stream: Stream) -> dict[str, Any]:
     return {
         "StreamName": stream.name,
         "StreamARN": stream.arn,
-        "StreamStatus": "ACTIVE",
+        "StreamStatus": stream.status,
         "StreamModeDetails": {"StreamMode": "ON_DEMAND" if stream.on_demand else "PROVISIONED"},
         "StreamCreationTimestamp": moment(stream.created),
     }
@@ -183,7 +209,7 @@ def _described(stream: Stream) -> dict[str, Any]:
     return {
         **_summary(stream),
         "RetentionPeriodHours": stream.retention_hours,
-        "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+        "EnhancedMonitoring": [{"ShardLevelMetrics": list(stream.monitored)}],
         **encryption,
     }
 
@@ -198,6 +224,8 @@ OPERATIONS: dict[str, Operation] = {
     "DecreaseStreamRetentionPeriod": decrease_retention,
     "StartStreamEncryption": start_encryption,
     "StopStreamEncryption": stop_encryption,
+    "EnableEnhancedMonitoring": enable_monitoring,
+    "DisableEnhancedMonitoring": disable_monitoring,
     "UpdateStreamMode": update_mode,
     "UpdateMaxRecordSize": update_most_kib,
 }

@@ -29,6 +29,15 @@ def unsupported(what: str) -> AWSError:
     return AWSError("UnsupportedOperation", f"The local AWS does not support {what} of Kinesis.")
 
 
+def not_active(stream: str, status: str) -> AWSError:
+    return in_use(f"Stream {stream} under account {ACCOUNT} not ACTIVE, instead in state {status}")
+
+
+def too_often(stream: str) -> AWSError:
+    """More calls of an operation in a second than AWS takes."""
+    return limit(f"Rate exceeded for stream {stream} under account {ACCOUNT}.")
+
+
 def no_stream(name: str) -> AWSError:
     return not_found(f"Stream {name} under account {ACCOUNT} not found.")
 

@@ -66,9 +66,20 @@ def put_records(request: Request) -> Response:
         raise errors.invalid("Records size exceeds 10 MB limit")
     puts = stream.put([_entry(record) for record in sent.Records])
     results = [_result(put, stream) for put in puts]
+    failed = sum(put.sequence_number is None for put in puts)
+    stream.report(
+        {
+            "PutRecords.Bytes": total,
+            "PutRecords.Success": float(failed < len(puts)),
+            "PutRecords.TotalRecords": len(puts),
+            "PutRecords.SuccessfulRecords": len(puts) - failed,
+            "PutRecords.FailedRecords": 0,
+            "PutRecords.ThrottledRecords": failed,
+        }
+    )
     return routes.answer(
         {
-            "FailedRecordCount": sum(put.sequence_number is None for put in puts),
+            "FailedRecordCount": failed,
             "Records": results,
             **encryption(stream),
         }
@@ -81,8 +92,10 @@ def put_record(request: Request) -> Response:
     ordering = sent.SequenceNumberForOrdering
     if ordering is not None and not _is_number(ordering):
         raise errors.invalid(f"ExclusiveMinimumSequenceNumber {ordering} is invalid.")
-    _require_sizes(stream, [sent])
+    size = _require_sizes(stream, [sent])
     (put,) = stream.put([_entry(sent)])
+    taken = float(put.sequence_number is not None)
+    stream.report({"PutRecord.Bytes": size, "PutRecord.Success": taken})
     if put.sequence_number is None:
         raise errors.rate(put.shard_id, stream.name)
     number = str(put.sequence_number)

@@ -12,6 +12,7 @@ from local.kinesis.call import Call, Operation
 from local.kinesis.control import DAY, provisioned
 from local.kinesis.describing import described_shard
 from local.kinesis.errors import SHARD_LIMIT
+from local.kinesis.limits import Bucket
 from local.kinesis.log import ShardLog
 from local.kinesis.shards import NotAdjacent, NotOpen
 from local.kinesis.stream import Stream
@@ -20,6 +21,13 @@ from local.routes import AWSError
 MOST_LISTED = 1000
 TOKEN_LIFETIME = 300.0
 RESIZES_PER_DAY = 10
+MOST_SHARDS = 10_000
+"""UpdateShardCount goes no further."""
+FILTERS = ("AT_LATEST", "AFTER_SHARD_ID", "FROM_TRIM_HORIZON")
+CALLS_PER_SECOND = 5.0
+"""Splits and merges, each, of all streams of a region together."""
+
+_calls: dict[tuple[str, str], Bucket] = {}
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -28,21 +36,24 @@ class Token(msgspec.Struct, frozen=True):
     arn: str
     after: str
     issued: float
+    only_open: bool = False
 
 
 def list_shards(call: Call) -> dict[str, Any]:
-    if call.get("ShardFilter"):
-        raise errors.unsupported("the parameter ShardFilter")
     token = _token(call)
     stream = streams.find(token.arn)
     limit = call.get("MaxResults", MOST_LISTED)
     with stream.lock:
         stream.trim()
-        found = [shard for shard in stream.topology.listed() if shard.shard_id > token.after]
+        found = [
+            shard
+            for shard in stream.topology.listed()
+            if shard.shard_id > token.after and not (token.only_open and shard.closed_at)
+        ]
     page = found[:limit]
     result: dict[str, Any] = {"Shards": [described_shard(shard) for shard in page]}
     if len(found) > limit:
-        following = Token(token.arn, page[-1].shard_id, time.time())
+        following = Token(token.arn, page[-1].shard_id, time.time(), token.only_open)
         result["NextToken"] = base64.b64encode(msgspec.json.encode(following)).decode()
     return result
 
@@ -51,8 +62,9 @@ def _token(call: Call) -> Token:
     """Where this call starts: at its own parameters or where the page before ended."""
     text = call.get("NextToken")
     if text is None:
-        after = call.get("ExclusiveStartShardId", "")
-        return Token(call.stream().arn, after, time.time())
+        arn, only_open = call.stream().arn, _only_open(call)
+        after = call.get("ExclusiveStartShardId", "") or call.get("ShardFilter", {}).get("ShardId")
+        return Token(arn, after or "", time.time(), only_open)
     if call.get("StreamName") is not None:
         raise errors.invalid("NextToken and StreamName cannot be provided together.")
     try:
@@ -64,9 +76,20 @@ def _token(call: Call) -> Token:
     return token
 
 
+def _only_open(call: Call) -> bool:
+    """What a ShardFilter is about: the open shards, those after one, or all."""
+    kind = call.get("ShardFilter", {}).get("Type", "FROM_TRIM_HORIZON")
+    if kind not in FILTERS:
+        raise errors.unsupported(f"the ShardFilter {kind}")
+    if kind == "AFTER_SHARD_ID" and not call["ShardFilter"].get("ShardId"):
+        raise errors.invalid("ShardId must be specified when ShardFilter Type is AFTER_SHARD_ID.")
+    return bool(kind == "AT_LATEST")
+
+
 def split_shard(call: Call) -> None:
-    stream = call.stream()
+    stream = call.active_stream()
     _require_provisioned(stream)
+    _require_seldom(stream, "SplitShard")
     shard = _log(stream, call["ShardToSplit"])
     key = int(call["NewStartingHashKey"])
     if provisioned(stream.region) + 1 > SHARD_LIMIT:
@@ -83,12 +106,23 @@ def split_shard(call: Call) -> None:
             stream.topology.split(shard, key, stream.clock())
         except NotOpen as error:
             raise _closed(shard.shard_id, stream) from error
-        stream.changed()
+        stream.reshard()
+
+
+def _require_seldom(stream: Stream, operation: str) -> None:
+    """With shard limits on, so many calls a second."""
+    if not stream.limited:
+        return
+    bucket = _calls.setdefault((stream.region, operation), Bucket(CALLS_PER_SECOND))
+    if bucket.level(stream.clock()) < 1:
+        raise errors.too_often(stream.name)
+    bucket.spend(1)
 
 
 def merge_shards(call: Call) -> None:
-    stream = call.stream()
+    stream = call.active_stream()
     _require_provisioned(stream)
+    _require_seldom(stream, "MergeShards")
     lower = _log(stream, call["ShardToMerge"])
     upper = _log(stream, call["AdjacentShardToMerge"])
     with stream.lock:
@@ -102,18 +136,18 @@ def merge_shards(call: Call) -> None:
             ) from error
         except NotOpen as error:
             raise _closed(str(error), stream) from error
-        stream.changed()
+        stream.reshard()
 
 
 def update_shard_count(call: Call) -> dict[str, Any]:
-    stream, target = call.stream(), call["TargetShardCount"]
+    stream, target = call.active_stream(), call["TargetShardCount"]
     _require_provisioned(stream)
     with stream.lock:
         current = len(stream.topology.open)
         _require_resizable(stream, current, target)
         stream.resizes.append(stream.clock())
         stream.topology.resize(target, stream.clock())
-        stream.changed()
+        stream.reshard()
     return {
         "StreamName": stream.name,
         "StreamARN": stream.arn,
@@ -132,6 +166,8 @@ def _require_resizable(stream: Stream, current: int, target: int) -> None:
         raise errors.invalid(
             "UpdateShardCount cannot scale down below half your current open shard count. " + counts
         )
+    if target > MOST_SHARDS:
+        raise errors.invalid(f"UpdateShardCount cannot scale a stream to over {MOST_SHARDS} shards")
     existing = provisioned(stream.region)
     if existing + target - current > SHARD_LIMIT:
         raise errors.too_many_shards(stream.region, existing, target - current)

@@ -134,15 +134,26 @@ class Shard:
                 limits.read(size)
             position = records[-1].sequence_number if records else after
             page = Page(records, self._behind(position, now), self._log.ended(position))
+        refused = float(not allowed)
+        stream.report({"ReadProvisionedThroughputExceeded": refused})
+        stream.report_shard(self.shard_id, {"ReadProvisionedThroughputExceeded": refused})
         if not allowed:
-            stream.report({"ReadProvisionedThroughputExceeded": 1})
             raise errors.rate(self.shard_id, stream.name)
         stream.report(
             {
+                "GetRecords.Success": 1,
                 "GetRecords.Records": len(records),
                 "GetRecords.Bytes": size,
                 "GetRecords.IteratorAgeMilliseconds": page.millis_behind,
             }
+        )
+        stream.report_shard(
+            self.shard_id,
+            {
+                "OutgoingRecords": len(records),
+                "OutgoingBytes": size,
+                "IteratorAgeMilliseconds": page.millis_behind,
+            },
         )
         return page
 
@@ -176,6 +187,8 @@ class Stream:
         self.consumers: dict[str, Consumer] = {}
         self.switches: list[float] = []
         self.resizes: list[float] = []
+        self.monitored: tuple[str, ...] = ()
+        """The metrics that are reported shard by shard."""
         self.topology = Shards(shards, self.created)
         self.deleted = False
         self.version = 0
@@ -183,6 +196,8 @@ class Stream:
         self.lock = threading.Condition()
         self.limited = settings.current().shard_limits
         """Whether the shards refuse what is above AWS's rates."""
+        self._resharding = settings.current().resharding_seconds
+        self._busy_until = 0.0
         self._limits: dict[str, ShardLimits] = {}
         self._trimmed = 0.0
 
@@ -206,7 +221,7 @@ class Stream:
     def put(self, entries: Iterable[Entry]) -> list[Put]:
         """Put records in order; those that a shard's limit refuses come back without number."""
         puts: list[Put] = []
-        taken = 0
+        sizes: list[int] = []
         with self.lock:
             now = int(self.clock() * 1000) / 1000
             self.trim()
@@ -215,21 +230,42 @@ class Stream:
                 size = len(data) + key_size(partition_key)
                 limits = self.limits(log)
                 if limits is None or limits.write(size, now):
-                    taken += size
+                    sizes.append(size)
                     number = log.append(partition_key, data, now).sequence_number
                     puts.append(Put(log.shard_id, number))
                 else:
+                    sizes.append(0)
                     puts.append(Put(log.shard_id, None))
             self.changed()
-        refused = sum(put.sequence_number is None for put in puts)
-        self.report({"IncomingRecords": len(puts) - refused, "IncomingBytes": taken})
-        if refused:
-            self.report({"WriteProvisionedThroughputExceeded": refused})
+        self.report(_incoming(puts, sizes))
+        if self.monitored:
+            self._report_by_shard(puts, sizes)
         return puts
 
     def report(self, values: dict[str, float], consumer: str | None = None) -> None:
-        """Add to this stream's metrics in CloudWatch."""
-        meter.report(self.region, self.name, values, consumer)
+        """Add to this stream's metrics in CloudWatch, or to those of one consumer of it."""
+        dimensions = {} if consumer is None else {"ConsumerName": consumer}
+        meter.report(self.region, self.name, values, **dimensions)
+
+    def report_shard(self, shard_id: str, values: dict[str, float]) -> None:
+        """Add to a shard's metrics those that enhanced monitoring is switched on for."""
+        if wanted := {name: values[name] for name in self.monitored if name in values}:
+            meter.report(self.region, self.name, wanted, ShardId=shard_id)
+
+    def _report_by_shard(self, puts: list[Put], sizes: list[int]) -> None:
+        for shard_id in {put.shard_id for put in puts}:
+            own = [index for index, put in enumerate(puts) if put.shard_id == shard_id]
+            values = _incoming([puts[index] for index in own], [sizes[index] for index in own])
+            self.report_shard(shard_id, values)
+
+    @property
+    def status(self) -> str:
+        return "UPDATING" if self.clock() < self._busy_until else "ACTIVE"
+
+    def reshard(self) -> None:
+        """Be UPDATING for as long as the settings have it; the lock is held."""
+        self._busy_until = self.clock() + self._resharding
+        self.changed()
 
     def limits(self, log: ShardLog) -> ShardLimits | None:
         """The rates of a shard, None when they are switched off; the lock is held."""
@@ -259,3 +295,13 @@ class Stream:
         if now - self._trimmed >= 1:
             self._trimmed = now
             self.topology.trim(now - self.retention_hours * HOUR)
+
+
+def _incoming(puts: list[Put], sizes: list[int]) -> dict[str, float]:
+    """The metrics of records that were put, each with the bytes that were taken of it."""
+    refused = sum(put.sequence_number is None for put in puts)
+    return {
+        "IncomingRecords": len(puts) - refused,
+        "IncomingBytes": sum(sizes),
+        "WriteProvisionedThroughputExceeded": refused,
+    }

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from local.server import LocalAWS
 from tests.benchmarks.reporting import report
 from tests.conftest import ROOT
+from tests.stacks import outputs
 
 FLIGHTS = 336_776
 MISSING = (0, 10, 1_000)
@@ -42,19 +43,14 @@ class Pipeline:
             self.run(
                 *("cdk", "deploy", "--all", "--require-approval", "never", "--app", folder),
             )
-        stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
-        outputs = {
-            output["OutputKey"]: output["OutputValue"]
-            for stack in stacks
-            for tag in stack["Tags"]
-            if tag["Key"] == "headrace:stage" and tag["Value"] in ("lake", "flight")
-            for output in stack["Outputs"]
-        }
-        self._bucket, self._prefix = outputs["BucketName"], outputs["DataPrefix"]
-        functions, name = aws.client("lambda"), outputs["AuditFunctionName"]
-        found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        found = outputs(aws.client)
+        flights = found["flight"]
+        self._bucket, self._prefix = found["lake"]["BucketName"], flights["DataPrefix"]
+        functions, name = aws.client("lambda"), flights["AuditFunctionName"]
+        settings = functions.get_function_configuration(FunctionName=name)["Environment"]
         functions.update_function_configuration(
-            FunctionName=name, Environment={"Variables": {**found, "SETTLE_SECONDS": "0"}}
+            FunctionName=name,
+            Environment={"Variables": settings["Variables"] | {"SETTLE_SECONDS": "0"}},
         )
         self.run("headrace", "replay", "flight")
         self._settle()

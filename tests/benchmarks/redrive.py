@@ -34,6 +34,7 @@ from cli.failures import Archive
 from cli.redrive import Run
 from events.failure import Batch, Record, batch_key, decode, identified, objects
 from functions.delay_alerts.settings import Settings
+from functions.shared.settings import ENVIRONMENT
 from infra.layer import folder
 from tests.benchmarks.processor import records
 from tests.benchmarks.reporting import report
@@ -177,7 +178,7 @@ def deploy(aws: AWS) -> str:
         Timeout=60,
         Environment={
             "Variables": Settings(stream_name=ALERTS).environment()
-            | {"POWERTOOLS_METRICS_NAMESPACE": "Headrace", "POWERTOOLS_TRACE_DISABLED": "true"}
+            | {ENVIRONMENT: "benchmark", "POWERTOOLS_TRACE_DISABLED": "true"}
         },
     )
     return str(made["FunctionArn"])

@@ -19,6 +19,7 @@ import msgspec
 from events.flight import source
 from events.flight.event import Flight
 from functions.delivery_transform.settings import BUFFER_MEGABYTES, Settings
+from functions.shared.settings import ENVIRONMENT
 from tests.benchmarks.reporting import report
 from tests.functions.firehose import request
 
@@ -34,7 +35,7 @@ CONTEXT = SimpleNamespace(
 def measure() -> dict[str, float]:
     """Microseconds per record of the handler and of the floor, and their ratio; at most 3."""
     settings = Settings(event_type="flight", bucket="lake", rejected_prefix="rejected/flight/")
-    os.environ.update(settings.environment())
+    os.environ.update(settings.environment(), **{ENVIRONMENT: "benchmark"})
     from functions.delivery_transform.handler import handler
 
     records = batch()

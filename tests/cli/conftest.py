@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import app
+from events.aggregation import deaggregate
 from tests.conftest import AWS, ROOT
 
 ENVIRONMENT = "clitest"
@@ -64,7 +65,7 @@ class Place:
     environment: str = ENVIRONMENT
 
     def records(self, event_type: str) -> list[tuple[str, bytes]]:
-        """Partition keys and data on a stream, shard by shard in their order."""
+        """Partition keys and data on a stream, shard by shard in their order, taken apart."""
         kinesis, stream = self.aws.client("kinesis"), STREAMS[event_type]
         found = []
         for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
@@ -73,11 +74,19 @@ class Place:
             )["ShardIterator"]
             while True:
                 page = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
-                found += [(one["PartitionKey"], one["Data"]) for one in page["Records"]]
+                found += [user for one in page["Records"] for user in users(one)]
                 iterator = page["NextShardIterator"]
                 if not page["Records"] and page["MillisBehindLatest"] == 0:
                     break
         return found
+
+
+def users(record: dict[str, Any]) -> list[tuple[str, bytes]]:
+    """The partition keys and the data of what a Kinesis record holds."""
+    found = deaggregate(record["Data"])
+    if found is None:
+        return [(record["PartitionKey"], record["Data"])]
+    return [(user.partition_key, user.data) for user in found]
 
 
 def outputs(event_type: str) -> dict[str, str]:

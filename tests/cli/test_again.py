@@ -17,9 +17,9 @@ BEGAN: dict[str, Any] = {"event_type": "flight", "environment": "dev"}
         ({"run": "R", "after": 3, "limit": 9}, 4, "--run R --after 4 --limit 8 --env dev"),
         ({"run": "R", "after": 3, "limit": 1}, 4, None),
         (
-            {"where": "true", "rate": "0.5", "speed": 60.0, "strict": True},
+            {"where": "true", "rate": "0.5", "speed": 60.0, "strict": True, "aggregate": False},
             1,
-            "--run R --after 1 --rate 0.5 --speed 60 --env dev --strict",
+            "--run R --after 1 --rate 0.5 --speed 60 --env dev --strict --no-aggregate",
         ),
     ],
 )

@@ -123,6 +123,7 @@ def test_waiting_looks_again_at_what_differs_until_it_has_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(auditing, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("time.time", lambda: NOW / 1000)
     function = Function([reading(cut(1, last=NOW), cut(2, last=NOW))], differing=[2, 1, 0])
     running = audit(function)
     running.run(wait=True, tell=lambda: None)

@@ -28,7 +28,7 @@ from events.decoding import Decoder
 from events.device_telemetry.event import DeviceTelemetry
 from events.flight.event import Flight
 from events.mark import split
-from tests.cli.conftest import Headrace, create_stack, heed_ctrl_c
+from tests.cli.conftest import Headrace, create_stack, heed_ctrl_c, users
 from tests.conftest import AWS, ROOT
 from tests.events.kinds import Colour, Everything, Reading
 from tests.events.samples import samples
@@ -268,7 +268,7 @@ class Arrived:
 
     def __call__(self) -> list[tuple[str, bytes]]:
         pages = [self.kinesis.get_records(ShardIterator=one) for one in self.iterators]
-        return [(one["PartitionKey"], one["Data"]) for page in pages for one in page["Records"]]
+        return [user for page in pages for one in page["Records"] for user in users(one)]
 
 
 def counters(records: list[tuple[str, bytes]]) -> dict[str, list[int]]:

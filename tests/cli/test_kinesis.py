@@ -1,25 +1,32 @@
 """PutRecords answers, from botocore's own parser, as error codes per entry."""
 
+import io
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 from mypy_boto3_kinesis import KinesisClient
+from urllib3 import HTTPResponse
 
-from cli.kinesis import NO_ANSWER, PutRecords, limits
-from cli.producer import MIB, Call, Entry, Limits
+from cli.kinesis import NO_ANSWER, PutRecords, limits, open_shards
+from cli.producer import MIB, Call, Entry, Limits, Placed
+from cli.shards import Shard, Shards
 
-CALL = Call(0, (Entry(1, "a", b"\x00\xff"), Entry(2, "b", b"")))
+CALL = Call(0, (Entry(1, "a", b"\x00\xff"), Entry(2, "é", b"", hash_key="17")))
 SENT = {
     "StreamName": "s",
     "Records": [
-        {"Data": b"\x00\xff", "PartitionKey": "a"},
-        {"Data": b"", "PartitionKey": "b"},
+        {"Data": "AP8=", "PartitionKey": "a"},
+        {"Data": "", "PartitionKey": "é", "ExplicitHashKey": "17"},
     ],
 }
 TAKEN = {"SequenceNumber": "1", "ShardId": "shardId-000000000000"}
+PLACED = Placed("shardId-000000000000", "1")
 
 
 @pytest.fixture
@@ -37,17 +44,42 @@ def stub(kinesis: KinesisClient) -> Iterator[Stubber]:
         stub.assert_no_pending_responses()
 
 
-def test_a_call_that_is_taken_has_no_errors(kinesis: KinesisClient, stub: Stubber) -> None:
-    stub.add_response("put_records", {"Records": [TAKEN, TAKEN]}, SENT)
-    assert PutRecords(kinesis, "s")(CALL) == [None, None]
+class Endpoint:
+    """Answers the requests that would be sent, and keeps them."""
+
+    def __init__(self, kinesis: KinesisClient, answer: dict[str, Any]) -> None:
+        self.sent: list[Any] = []
+        self._answer = json.dumps(answer).encode()
+        kinesis.meta.events.register("before-send.kinesis", self._send)  # type: ignore[arg-type]
+
+    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        assert request.headers["Content-Length"] == str(len(request.body or b""))  # type: ignore[arg-type]
+        self.sent.append(json.loads(request.body or b""))  # type: ignore[arg-type]
+        raw = HTTPResponse(io.BytesIO(self._answer), preload_content=False)
+        return AWSResponse(request.url, 200, {}, raw)  # type: ignore[arg-type]
 
 
-def test_a_call_that_is_taken_in_part_names_the_error_of_each(
-    kinesis: KinesisClient, stub: Stubber
-) -> None:
+def test_a_call_says_what_it_was_given_and_where_it_was_put(kinesis: KinesisClient) -> None:
+    endpoint = Endpoint(kinesis, {"Records": [TAKEN, TAKEN]})
+    assert PutRecords(kinesis, "s")(CALL) == [PLACED, PLACED]
+    assert endpoint.sent == [SENT]
+
+
+def test_a_call_that_is_taken_in_part_names_the_error_of_each(kinesis: KinesisClient) -> None:
     failed = {"ErrorCode": "InternalFailure", "ErrorMessage": "x"}
-    stub.add_response("put_records", {"FailedRecordCount": 1, "Records": [TAKEN, failed]}, SENT)
-    assert PutRecords(kinesis, "s")(CALL) == [None, "InternalFailure"]
+    Endpoint(kinesis, {"FailedRecordCount": 1, "Records": [TAKEN, failed]})
+    assert PutRecords(kinesis, "s")(CALL) == [PLACED, "InternalFailure"]
+
+
+def test_the_client_s_other_calls_are_its_own(kinesis: KinesisClient) -> None:
+    endpoint = Endpoint(kinesis, {"Records": [TAKEN]})
+    put = PutRecords(kinesis, "s")
+    records: Any = [{"Data": b"x", "PartitionKey": "k"}]
+    kinesis.put_records(StreamName="t", Records=records)
+    put.close()
+    assert endpoint.sent == [
+        {"StreamName": "t", "Records": [{"Data": "eA==", "PartitionKey": "k"}]}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,3 +148,22 @@ def test_a_stream_that_takes_larger_records_gets_them(
     answer = {"StreamDescriptionSummary": needed | summary}
     stub.add_response("describe_stream_summary", answer, {"StreamName": "s"})
     assert limits(kinesis, "s") == wanted
+
+
+def test_the_open_shards_are_listed_page_by_page(kinesis: KinesisClient, stub: Stubber) -> None:
+    middle = 2**127
+
+    def shard(number: int, first: int, last: int, *, closed: bool = False) -> dict[str, Any]:
+        ends = {"EndingSequenceNumber": "2"} if closed else {}
+        return {
+            "ShardId": f"shard-{number}",
+            "HashKeyRange": {"StartingHashKey": str(first), "EndingHashKey": str(last)},
+            "SequenceNumberRange": {"StartingSequenceNumber": "1", **ends},
+        }
+
+    first = [shard(0, 0, 2**128 - 1, closed=True), shard(2, middle, 2**128 - 1)]
+    stub.add_response("list_shards", {"Shards": first, "NextToken": "t"}, {"StreamName": "s"})
+    stub.add_response("list_shards", {"Shards": [shard(1, 0, middle - 1)]}, {"NextToken": "t"})
+    assert open_shards(kinesis, "s") == Shards(
+        [Shard(0, middle - 1, "shard-1"), Shard(middle, 2**128 - 1, "shard-2")]
+    )

@@ -72,8 +72,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "assert sys.argv[-1] == '--with-parent', sys.argv\n"
         f"def stop(*_): pathlib.Path({str(stopped)!r}).touch(); sys.exit()\n"
         "signal.signal(signal.SIGTERM, stop)\n"
-        "print('headrace local AWS ready on http://127.0.0.1:1', flush=True)\n"
         "print('a line of a log', file=sys.stderr, flush=True)\n"
+        "print('headrace local AWS ready on http://127.0.0.1:1', flush=True)\n"
         "sys.stdin.read()\n"
     )
     line = [sys.executable, str(script)]

@@ -28,6 +28,13 @@ COMMANDS: tuple[list[str], ...] = (
     ["failures", "show"],
     ["failures", "export"],
     ["redrive"],
+    ["release"],
+    ["release", "start"],
+    ["release", "stop"],
+    ["release", "status"],
+    ["release", "report"],
+    ["release", "rebuild"],
+    ["release", "simulate"],
 )
 NOWHERE = {
     "PATH": os.environ["PATH"],
@@ -80,12 +87,14 @@ def test_types_lists_the_contracts(here: Headrace) -> None:
         ("delay_alert", ["flight_id"]),
         ("device_telemetry", ["device"]),
         ("flight", ["tail_number", "event_id"]),
+        ("release_verdict", ["canary"]),
     ]
     assert [line.split()[0] for line in here("types").stdout.splitlines() if line[0] != " "] == [
         "type",
         "delay_alert",
         "device_telemetry",
         "flight",
+        "release_verdict",
     ]
 
 

@@ -14,6 +14,7 @@ def summary(
     retried: dict[str, int] | None = None,
     invalid: dict[str, int] | None = None,
     interrupted: bool = False,
+    records: int | None = None,
 ) -> Summary:
     missing = not_put or {}
     return Summary(
@@ -27,6 +28,9 @@ def summary(
         retried=retried or {},
         invalid=invalid or {},
         put_bytes=1_500_000,
+        records=put if records is None else records,
+        calls=4,
+        throttled_calls=0,
         seconds=0.5,
         events_per_second=4_000.0,
         interrupted=interrupted,
@@ -41,6 +45,12 @@ def test_a_complete_replay_is_told_with_its_retries_and_wrong_lines() -> None:
         "Do not validate, and delivery will reject them: empty 1, not_json 2.",
     ]
     judge(told, None)
+
+
+def test_aggregated_events_are_told_with_their_records() -> None:
+    assert next(summary(records=30).sentences()) == (
+        "Put 2,000 flight events (1.5 MB in 30 records) in 0.5 s: 4,000 events/s."
+    )
 
 
 def test_what_is_not_on_the_stream_fails_the_replay() -> None:

@@ -53,10 +53,10 @@ def test_any_message_with_a_right_digest_is_read_or_is_a_plain_record(message: b
     assert found is None or all(isinstance(record, UserRecord) for record in found)
 
 
-def test_tags_hash_keys_and_unknown_fields_are_passed_over() -> None:
+def test_tags_and_unknown_fields_are_passed_over() -> None:
     record = b"\x08\x00\x10\x00\x1a\x02hi\x22\x02\x0a\x00\x2d\x01\x02\x03\x04"
     message = b"\x0a\x01k\x12\x03123\x1a" + bytes([len(record)]) + record + b"\x39" + bytes(8)
-    assert deaggregate(signed(message)) == [UserRecord("k", b"hi")]
+    assert deaggregate(signed(message)) == [UserRecord("k", b"hi", "123")]
 
 
 def test_a_record_whose_key_is_not_in_the_table_makes_the_whole_a_plain_one() -> None:

@@ -126,7 +126,7 @@ class Variable(Fault):
 
     def end(self, run: Run) -> None:
         if self.breaks:  # a function that was changed starts anew, which takes a moment
-            effect(lambda: run.world.waiting() > 0 or bool(run.world.archived()))
+            effect(lambda: run.world.waiting() > 0 or bool(run.world.archived(run.began)))
         run.world.set_variables(self._app, **{self._variable: self._before})
 
 

@@ -70,7 +70,7 @@ class Run:
     retried: Counter[str] = field(default_factory=Counter)
     """Records that the producer put again, by the error."""
     _redrive: subprocess.Popen[str] | None = None
-    _began: datetime = field(init=False)
+    began: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         self.random = Random(f"run {self.seed}")  # noqa: S311  no secret
@@ -87,7 +87,7 @@ class Run:
 
     def play(self) -> None:
         now = datetime.now(UTC)
-        self._began = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        self.began = now.replace(microsecond=now.microsecond // 1000 * 1000)
         started: list[Fault] = []
         try:
             for one in self.faults:
@@ -200,11 +200,7 @@ class Run:
 
     def rescue(self, *, working: bool) -> None:
         """Let the rescue work, or let its messages wait."""
-        queue = self.world.sqs.get_queue_attributes(
-            QueueUrl=self.world.processor["FailureQueueUrl"], AttributeNames=["QueueArn"]
-        )["Attributes"]["QueueArn"]
-        found = self.world.lambdas.list_event_source_mappings(EventSourceArn=queue)
-        for mapping in found["EventSourceMappings"]:
+        for mapping in self.world.rescues():
             updated(self.world, mapping["UUID"], Enabled=working)
 
     def _rescued(self) -> None:
@@ -226,7 +222,7 @@ class Run:
         """The flights in the failure archive, and those that it names as gone."""
         return {
             name
-            for batch in self.world.archived()
+            for batch in self.world.archived(self.began)
             for data in (
                 *(b64decode(one["kinesis"]["data"]) for one in batch["records"]),
                 *(
@@ -244,7 +240,7 @@ class Run:
         for one in faults:
             one.begin(self)
         for _ in range(REDRIVES):
-            if not self.world.archived() and not faults:
+            if not self.world.archived(self.began) and not faults:
                 return
             recovered = self._redrive_once()
             for one in faults:
@@ -322,14 +318,15 @@ class Run:
 
     def _prove_audit(self) -> None:
         """The audit finds the same: nothing is missing, or it names as lost what was trimmed."""
-        asked = ("audit", "flight", "--since", self._began.isoformat(), "--wait", "--json")
+        asked = ("audit", "flight", "--since", self.began.isoformat(), "--wait", "--json")
         command = self.world.headrace(*asked)
         said, told = ended(command)
         if not said.strip():
             raise Lost(f"the audit ended with {command.returncode}: {told}")
         report = json.loads(said)
         total, [consumer] = report["total"], report["consumers"]
-        lost = sum(gone["records"] for batch in self.world.archived() for gone in batch["gone"])
+        archived = self.world.archived(self.began)
+        lost = sum(gone["records"] for batch in archived for gone in batch["gone"])
         if total["missing"] or total["strange"]:
             raise Lost(f"the audit says {total}, and names {report['missing'][:3]}")
         if consumer["lost"] != lost or (command.returncode == 0) == self.trimmed:
@@ -344,13 +341,13 @@ class Run:
         return sum(
             len(users) if (users := deaggregate(one["Data"])) is not None else 1
             for one in self.world.flights.read()
-            if one["ApproximateArrivalTimestamp"] >= self._began
+            if one["ApproximateArrivalTimestamp"] >= self.began
         )
 
     def _gone(self) -> set[str]:
         """The flights that the archive names as gone; it must count them rightly."""
         found: set[str] = set()
-        for batch in self.world.archived():
+        for batch in self.world.archived(self.began):
             if not self.trimmed or batch["records"]:
                 raise Lost(f"the archive still holds {batch['failure_id']}")
             for one in batch["gone"]:

@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from botocore.config import Config
 
 from tests.conftest import AWS, KEY, ROOT
 from tests.faults.proxy import Proxy
+from tests.stacks import outputs
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -39,8 +41,10 @@ FUNCTION_SECONDS = 4
 BATCHES, LINES = "failures/batches/", "failures/records/"
 LEASE = "failures/redrives/lease.json"
 SETTLE_SECONDS = 3
-VISIBILITY_SECONDS = 3
-"""How soon a message that a rescue did not finish is there again."""
+VISIBILITY_SECONDS = 6
+"""How soon a message that a rescue did not finish is there again. It must be longer than a rescue
+takes, as it is where it is deployed: else two of them write the same batch, and the later one after
+it was redriven. Hence one message at a time."""
 
 
 class Never(AssertionError):
@@ -298,10 +302,19 @@ class World:
                 found |= {line["payload"] for line in self._parsed[key]}
         return found
 
-    def archived(self) -> list[Record]:
-        """The batches in the failure archive."""
-        keys = self.objects(BATCHES)
-        return [json.loads(gzip.decompress(self.body(key))) for key in keys]
+    def archived(self, since: datetime) -> list[Record]:
+        """The batches in the failure archive that failed since then: what a message that came
+        twice brings back of an earlier run is nobody's loss."""
+        found = [json.loads(gzip.decompress(self.body(key))) for key in self.objects(BATCHES)]
+        return [one for one in found if datetime.fromisoformat(one["failed_at"]) >= since]
+
+    def rescues(self) -> list[Record]:
+        """The event source mappings that feed the rescue."""
+        queue = self.sqs.get_queue_attributes(
+            QueueUrl=self.processor["FailureQueueUrl"], AttributeNames=["QueueArn"]
+        )["Attributes"]["QueueArn"]
+        found = self.lambdas.list_event_source_mappings(EventSourceArn=queue)
+        return list(found["EventSourceMappings"])
 
     def forget_failures(self) -> None:
         """Empty the archive for the next run; what this one proves of it is proved."""
@@ -322,22 +335,11 @@ class World:
         return sum(int(answer["Attributes"][name]) for name in names)
 
 
-def outputs(aws: AWS) -> dict[str, dict[str, str]]:
-    """Of every stack of ours, by the stage or the processor that it is."""
-    found = {}
-    for stack in aws.client("cloudformation").describe_stacks()["Stacks"]:
-        tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
-        name = tags.get("headrace:processor") or tags.get("headrace:stage")
-        if name:
-            found[name] = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
-    return found
-
-
 @contextlib.contextmanager
 def prepared(aws: AWS, proxy: Proxy, control: Control | None = None) -> Iterator[World]:
     """The deployed pipeline with its functions behind the proxy and with little patience, so that
     a run takes seconds; afterwards everything is as it was deployed."""
-    world = World(aws, proxy, control, outputs(aws))
+    world = World(aws, proxy, control, outputs(aws.client))
     mapping, queue = world.processor["MappingId"], world.processor["FailureQueueUrl"]
     with contextlib.ExitStack() as undo:
         for app, name in world.functions.items():
@@ -358,6 +360,9 @@ def prepared(aws: AWS, proxy: Proxy, control: Control | None = None) -> Iterator
         updated(
             world, mapping, BatchSize=25, MaximumRetryAttempts=1, BisectBatchOnFunctionError=False
         )
+        for one in world.rescues():
+            undo.callback(updated, world, one["UUID"], BatchSize=one["BatchSize"])
+            updated(world, one["UUID"], BatchSize=1)
         seen = world.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])
         undo.callback(world.sqs.set_queue_attributes, QueueUrl=queue, Attributes=seen["Attributes"])
         world.sqs.set_queue_attributes(

@@ -230,8 +230,9 @@ def counted(lines: list[dict[str, Any]]) -> dict[str, float]:
     """The one line of metrics: its values, with its dimensions checked."""
     (metrics,) = (line for line in lines if "_aws" in line)
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("Headrace", [["Function"]])
-    assert metrics["Function"] == "delay_alerts"
+    assert directive["Namespace"] == "Headrace"
+    assert directive["Dimensions"] == [["Environment", "Function"]]
+    assert (metrics["Environment"], metrics["Function"]) == ("test", "delay_alerts")
     return {one["Name"]: sum(metrics[one["Name"]]) for one in directive["Metrics"]}
 
 

@@ -32,6 +32,7 @@ RIGHT = next(
     for sample in samples("valid")
     if sample.type_name == "flight" and sample.path.stem == "on_time"
 )
+COUNTED = {"Environment": "test", "EventType": "flight"}
 SECRET = b'{"event_id": "secret-4111", "distance": "secret-4111"}'
 
 
@@ -155,9 +156,9 @@ def test_the_metrics_are_the_ledger_received_is_accepted_and_rejected_by_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert _metrics(_output(monkeypatch, RIGHT, SECRET, RIGHT, b"", SECRET)) == [
-        ("Headrace", {"EventType": "flight"}, {"Received": 5, "Accepted": 2, "Rejected": 3}),
-        ("Headrace", {"EventType": "flight", "Reason": "wrong_type"}, {"Rejected": 2}),
-        ("Headrace", {"EventType": "flight", "Reason": "empty"}, {"Rejected": 1}),
+        ("Headrace", COUNTED, {"Received": 5, "Accepted": 2, "Rejected": 3}),
+        ("Headrace", COUNTED | {"Reason": "wrong_type"}, {"Rejected": 2}),
+        ("Headrace", COUNTED | {"Reason": "empty"}, {"Rejected": 1}),
     ]
 
 
@@ -166,9 +167,7 @@ def test_a_request_without_a_wrong_record_counts_zero_rejected_and_logs_nothing(
 ) -> None:
     lines = _output(monkeypatch, RIGHT)
     assert len(lines) == 1
-    assert _metrics(lines) == [
-        ("Headrace", {"EventType": "flight"}, {"Received": 1, "Accepted": 1, "Rejected": 0})
-    ]
+    assert _metrics(lines) == [("Headrace", COUNTED, {"Received": 1, "Accepted": 1, "Rejected": 0})]
 
 
 def test_what_was_replayed_from_this_lake_is_neither_accepted_nor_rejected(
@@ -178,10 +177,10 @@ def test_what_was_replayed_from_this_lake_is_neither_accepted_nor_rejected(
     assert _metrics(_output(monkeypatch, RIGHT, replayed, SECRET)) == [
         (
             "Headrace",
-            {"EventType": "flight"},
+            COUNTED,
             {"Received": 3, "Accepted": 1, "Rejected": 1, "Replayed": 1},
         ),
-        ("Headrace", {"EventType": "flight", "Reason": "wrong_type"}, {"Rejected": 1}),
+        ("Headrace", COUNTED | {"Reason": "wrong_type"}, {"Rejected": 1}),
     ]
 
 
@@ -312,7 +311,7 @@ def test_when_verdicts_cannot_be_kept_the_right_records_go_on_and_firehose_keeps
     ids = [(record["recordId"], record["result"]) for record in answer["records"]]
     assert ids == [(records[0]["recordId"], "Ok"), (records[2]["recordId"], "Ok")]
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert ("Headrace", {"EventType": "flight"}, {"Unkept": 1}) in _metrics(lines)
+    assert ("Headrace", COUNTED, {"Unkept": 1}) in _metrics(lines)
     said = [(line["message"], line.get("error")) for line in lines if "message" in line]
     assert said == [("rejected", None), ("rejections not kept", "RuntimeError")]
     assert "4111" not in stream.getvalue()

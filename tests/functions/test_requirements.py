@@ -12,8 +12,8 @@ LAYERS = sorted(
 every_layer = pytest.mark.parametrize("layer", LAYERS)
 
 
-def test_there_is_a_layer_for_all_functions_and_one_for_compaction() -> None:
-    assert LAYERS == ["functions", "functions/compaction"]
+def test_there_is_a_layer_for_all_functions_and_one_for_who_needs_more() -> None:
+    assert LAYERS == ["functions", "functions/compaction", "functions/release_health"]
 
 
 def _pins(name: str) -> dict[str, str]:

@@ -587,7 +587,7 @@ def test_one_message_that_cannot_be_rescued_stays_alone_and_everything_is_counte
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [counted] = [line for line in lines if "_aws" in line]
     del counted["_aws"]
-    assert counted.pop("Processor") == "delay_alerts"
+    assert (counted.pop("Environment"), counted.pop("Processor")) == ("test", "delay_alerts")
     assert {name: sum(values) for name, values in counted.items()} == {
         "RescuedBatches": 2,
         "RescuedRecords": 6,

@@ -36,7 +36,7 @@ def test_what_is_missing_and_what_cannot_be_proven_is_watched(assembly: Assembly
             for function in assembly.resources("AWS::Lambda::Function")
             if function.stack == stack and function.name.startswith("Audit")
         )
-        dimensions = [("EventType", name)]
+        dimensions = [("Environment", assembly.environment), ("EventType", name)]
         assert watched == {
             "MissingRecords": (1, dimensions),
             "LostRecords": (1, dimensions),

@@ -130,7 +130,11 @@ def test_a_failure_is_watched_as_a_whole_and_by_date(assembly: Assembly) -> None
         ]
         assert sorted(watched, key=str) == [
             ("AWS/Lambda", "Errors", {"FunctionName": {"Ref": function}}),
-            ("Headrace", "FailedDates", {"EventType": name}),
+            (
+                "Headrace",
+                "FailedDates",
+                {"Environment": assembly.environment, "EventType": name},
+            ),
         ]
 
 

@@ -147,7 +147,7 @@ def test_what_the_endpoint_did_not_take_is_a_table_where_there_is_one(
         test_security.test_no_role_may_do_more_than_it_must,
         test_security.test_every_role_is_assumed_by_one_service_and_for_this_account,
         test_security.test_every_log_group_forgets,
-        test_security.test_only_what_sql_must_spell_has_a_fixed_name,
+        test_security.test_only_what_must_be_spelled_has_a_fixed_name,
         test_security.test_prod_keeps_its_data_and_dev_leaves_nothing,
         test_security.test_nothing_runs_that_is_not_in_functions,
     ],

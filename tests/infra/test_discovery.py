@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from events import registry
 from functions.delay_alerts.settings import Settings
-from functions.shared.settings import Consumption, ProcessorSettings
+from functions.release_health.settings import Settings as ReleaseHealth
+from functions.shared.settings import Consumption, ProcessorSettings, StatefulSettings
 from infra import discovery
 from infra.discovery import FAN_OUT_CONSUMERS, check, processors
 from infra.errors import WrongConfiguration
@@ -34,7 +36,7 @@ def refusal(processors: Mapping[str, type[ProcessorSettings]]) -> str:
 
 
 def test_a_folder_whose_settings_declare_a_processor_is_one() -> None:
-    assert processors(TYPES) == {"delay_alerts": Settings}
+    assert processors(TYPES) == {"delay_alerts": Settings, "release_health": ReleaseHealth}
 
 
 @pytest.mark.parametrize(
@@ -43,13 +45,12 @@ def test_a_folder_whose_settings_declare_a_processor_is_one() -> None:
         (
             "flights",
             "delay_alert",
-            "reads 'flights', which is no event type; there are: delay_alert, device_telemetry,"
-            " flight",
+            f"reads 'flights', which is no event type; there are: {', '.join(TYPES)}",
         ),
         (
             "flight",
             "",
-            "emits '', which is no event type; there are: delay_alert, device_telemetry, flight",
+            f"emits '', which is no event type; there are: {', '.join(TYPES)}",
         ),
         ("flight", "flight", "reads and emits flight: it would feed itself for ever"),
     ],
@@ -130,10 +131,27 @@ def test_a_setting_that_nobody_gives_is_refused() -> None:
     class Open(Settings):
         limit: int
 
-    assert refusal({"x": Open}) == (
+    sentence = (
         "Processor x has a setting without a default, which nobody gives: limit"
         " (functions/x/settings.py)."
     )
+    assert refusal({"x": Open}) == sentence
+
+    @dataclass(frozen=True, kw_only=True)
+    class OpenToo(StatefulSettings):
+        reads: ClassVar[str] = "flight"
+        emits: ClassVar[str] = "delay_alert"
+        limit: int
+
+    assert refusal({"x": OpenToo}) == sentence
+
+
+def test_what_only_a_processor_with_state_is_given_no_other_gets() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Wishing(Settings):
+        valkey_address: str
+
+    assert "which nobody gives: valkey_address" in refusal({"x": Wishing})
 
 
 def test_two_declarations_in_one_folder_are_refused(

@@ -34,7 +34,12 @@ TYPE_OUTPUTS = {
     "DataPrefix",
     "ErrorPrefix",
 }
-PROCESSORS = {"delay_alerts"}
+SCALER_OUTPUTS = {"ScalerFunctionName"}
+PROCESSORS: Mapping[str, set[str]] = {
+    "delay_alerts": set(),
+    "release_health": {"CacheName", "CacheAddress", "VerdictTopicArn"},
+}
+"""With the outputs that each has beyond those of all."""
 LAKE_OUTPUTS = {
     "BucketName",
     "DatabaseName",
@@ -79,10 +84,14 @@ def test_the_outputs_are_the_interface(assembly: Assembly) -> None:
         for stack, template in assembly.templates.items()
     }
     lake = f"Headrace-{assembly.environment}-lake"
+    scaled = named(assembly.environment).scalings
     assert outputs == {
         lake: LAKE_OUTPUTS,
-        **{stack_of(assembly, name): TYPE_OUTPUTS for name in registry.names()},
-        **{stack_of(assembly, name): PROCESSOR_OUTPUTS for name in PROCESSORS},
+        **{
+            stack_of(assembly, name): TYPE_OUTPUTS | (SCALER_OUTPUTS if name in scaled else set())
+            for name in registry.names()
+        },
+        **{stack_of(assembly, name): PROCESSOR_OUTPUTS | more for name, more in PROCESSORS.items()},
     }
     flight = assembly.templates[stack_of(assembly, "flight")]["Outputs"]
     assert {name: flight[name]["Value"] for name in ("EventType", "DataPrefix", "ErrorPrefix")} == {
@@ -170,7 +179,7 @@ def test_delivery_reads_the_stream_or_takes_puts_and_transforms_converts_and_par
             for resource in assembly.resources()
             if resource.stack == stream.stack
             and "Backup" not in resource.name
-            and not resource.name.startswith(("Audit", "Compaction", other))
+            and not resource.name.startswith(("Audit", "Compaction", "Scaler", other))
         }
         destination = stream.properties["ExtendedS3DestinationConfiguration"]
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
@@ -249,16 +258,21 @@ def test_a_function_gets_the_environment_that_its_settings_spell(assembly: Assem
     for function in assembly.resources("AWS::Lambda::Function"):
         package = function.properties["Handler"].split(".")[1]
         found[function.stack, package] = function.properties["Environment"]["Variables"]
+        assert found[function.stack, package].pop("HEADRACE_ENVIRONMENT") == assembly.environment
     alerts = found.pop((stack_of(assembly, "delay_alerts"), "delay_alerts"))
     assert assembly.export(alerts.pop("STREAM_NAME"))[0] == stack_of(assembly, "delay_alert")
     assert alerts == {"POWERTOOLS_LOG_LEVEL": "INFO", "LATE_MINUTES": "60"}
-    rescue = found.pop((stack_of(assembly, "delay_alerts"), "rescue"))
-    assert (rescue["PROCESSOR"], rescue["EVENT_TYPE"]) == ("delay_alerts", "flight")
-    assert assembly.export(rescue["STREAM_ARN"])[0] == stack_of(assembly, "flight")
-    assert assembly.export(rescue["BUCKET"])[0] == stack_of(assembly, "lake")
+    found.pop((stack_of(assembly, "release_health"), "release_health"))  # test_state.py
+    for processor, reads in (("delay_alerts", "flight"), ("release_health", "device_telemetry")):
+        rescue = found.pop((stack_of(assembly, processor), "rescue"))
+        assert (rescue["PROCESSOR"], rescue["EVENT_TYPE"]) == (processor, reads)
+        assert assembly.export(rescue["STREAM_ARN"])[0] == stack_of(assembly, reads)
+        assert assembly.export(rescue["BUCKET"])[0] == stack_of(assembly, "lake")
     told = {}
     for where, variables in found.items():
         assert "Fn::ImportValue" in variables["BUCKET"]
+        if where[1] == "shard_scaler":
+            continue  # tests/infra/test_scaler.py
         prefixes = {value for word, value in variables.items() if word.endswith("_PREFIX")}
         told[where] = (variables["EVENT_TYPE"], prefixes)
     assert told == {

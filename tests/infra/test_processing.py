@@ -22,7 +22,7 @@ from tests.infra.assembly import ROOT, Assembly
 from tests.infra.test_pipeline import stack_of
 
 Seen = tuple[str, dict[str, Any], str, float, int]
-OTHERS = ("Audit", "Compaction", "Rescue", "Resubmission")
+OTHERS = ("Audit", "Compaction", "Scaler", "Rescue", "Resubmission")
 """Constructs of an event type's or a processor's stack that are looked at elsewhere."""
 LATE = "ResubmissionLate"
 
@@ -49,10 +49,10 @@ def rescue(assembly: Assembly, stack: str) -> dict[str, str]:
 def test_the_mapping_reads_from_the_oldest_record_on_gives_up_in_time_and_says_where(
     assembly: Assembly,
 ) -> None:
-    mapping, *_ = (
+    (mapping,) = (
         one
         for one in assembly.resources("AWS::Lambda::EventSourceMapping")
-        if not one.name.startswith(OTHERS)
+        if one.stack == stack_of(assembly, "delay_alerts") and not one.name.startswith(OTHERS)
     )
     own = ids(assembly, mapping.stack)
     assert mapping.properties == {
@@ -76,12 +76,14 @@ def test_the_mapping_reads_from_the_oldest_record_on_gives_up_in_time_and_says_w
 
 
 def test_the_consumer_is_of_the_stream_that_the_processor_reads(assembly: Assembly) -> None:
-    (consumer,) = assembly.resources("AWS::Kinesis::StreamConsumer")
-    stream = consumer.properties["StreamARN"]
-    assert consumer.properties == {"ConsumerName": "delay_alerts", "StreamARN": stream}
-    stack, value = assembly.export(stream)
-    assert stack == stack_of(assembly, "flight")
-    assert value == {"Fn::GetAtt": [ids(assembly, stack)["AWS::Kinesis::Stream"], "Arn"]}
+    reads = {"delay_alerts": "flight", "release_health": "device_telemetry"}
+    for consumer in assembly.resources("AWS::Kinesis::StreamConsumer"):
+        stream, name = consumer.properties["StreamARN"], consumer.properties["ConsumerName"]
+        assert consumer.stack == stack_of(assembly, name)
+        stack, value = assembly.export(stream)
+        assert stack == stack_of(assembly, reads.pop(name))
+        assert value == {"Fn::GetAtt": [ids(assembly, stack)["AWS::Kinesis::Stream"], "Arn"]}
+    assert not reads
 
 
 def test_a_failure_waits_two_weeks_for_its_rescue_which_has_six_times_its_time_for_each(
@@ -224,7 +226,7 @@ def test_a_processor_is_watched_from_its_stream_to_its_failure_queue(assembly: A
     function = {"FunctionName": {"Ref": own["AWS::Lambda::Function"]}}
     mapping = {"EventSourceMappingUUID": {"Ref": own["AWS::Lambda::EventSourceMapping"]}}
     queue = {"QueueName": {"Fn::GetAtt": [own["AWS::SQS::Queue"], "QueueName"]}}
-    processor = {"Processor": "delay_alerts"}
+    processor = {"Environment": assembly.environment, "Processor": "delay_alerts"}
     rescuer = {"FunctionName": {"Ref": rescue(assembly, stack)["AWS::Lambda::Function"]}}
     alarms = seen(assembly, stack)
     behind = alarms.pop("SubscribeToShardEvent.MillisBehindLatest")
@@ -261,6 +263,7 @@ def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assem
         stream = {"StreamName": {"Ref": own["AWS::Kinesis::Stream"]}}
         delivery = {"DeliveryStreamName": {"Ref": own["AWS::KinesisFirehose::DeliveryStream"]}}
         function = {"FunctionName": {"Ref": own["AWS::Lambda::Function"]}}
+        counted = {"Environment": assembly.environment, "EventType": name}
         quarter = kind.contract.retention.total_seconds() * 1000 / 4
         assert seen(assembly, stack) == {
             "WriteProvisionedThroughputExceeded": ("AWS/Kinesis", stream, "Sum", 1, 3),
@@ -268,7 +271,7 @@ def test_every_event_type_is_watched_from_its_stream_to_the_lake(assembly: Assem
             "KinesisMillisBehindLatest": ("AWS/Firehose", delivery, "Maximum", quarter, 1),
             "ThrottledGetRecords": ("AWS/Firehose", delivery, "Sum", 1, 3),
             "FailedConversion.Records": ("AWS/Firehose", delivery, "Sum", 1, 1),
-            "Unkept": ("Headrace", {"EventType": name}, "Sum", 1, 1),
+            "Unkept": ("Headrace", counted, "Sum", 1, 1),
             "PartitionCountExceeded": ("AWS/Firehose", delivery, "Maximum", 1, 1),
             "Errors": ("AWS/Lambda", function, "Sum", 1, 1),
             "Throttles": ("AWS/Lambda", function, "Sum", 1, 3),
@@ -309,6 +312,7 @@ def test_an_age_is_watched_at_a_quarter_of_the_retention_or_where_it_can_still_b
     """Nothing older than `age` is tried, and no message is older than two weeks."""
     watches = of_processor(
         "x",
+        environment="dev",
         retention=retention,
         age=age,
         function={},

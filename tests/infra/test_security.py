@@ -28,6 +28,7 @@ ENCRYPTED = {
         "ServerSideEncryptionByDefault",
         "KMSMasterKeyID",
     ),
+    "AWS::ElastiCache::ServerlessCache": ("KmsKeyId",),
     "AWS::SNS::Topic": ("KmsMasterKeyId",),
     "AWS::SQS::Queue": ("KmsMasterKeyId",),
 }
@@ -39,6 +40,17 @@ NAMES = {
     "AWS::Athena::NamedQuery": "Name",
     "AWS::Athena::WorkGroup": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::EC2::RouteTable": None,
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::EC2::SecurityGroupEgress": None,
+    "AWS::EC2::SecurityGroupIngress": None,
+    "AWS::EC2::Subnet": None,
+    "AWS::EC2::SubnetRouteTableAssociation": None,
+    "AWS::EC2::VPC": None,
+    "AWS::EC2::VPCEndpoint": None,
+    "AWS::ElastiCache::ServerlessCache": "ServerlessCacheName",
+    "AWS::ElastiCache::User": "UserId",
+    "AWS::ElastiCache::UserGroup": "UserGroupId",
     "AWS::Events::Rule": "Name",
     "AWS::Glue::Database": "DatabaseInput.Name",
     "AWS::Glue::Table": "TableInput.Name",
@@ -64,6 +76,10 @@ NAMES = {
 NAMED = {
     "AWS::Athena::NamedQuery",
     "AWS::Athena::WorkGroup",
+    # ElastiCache makes no names; these have the environment's and the processor's.
+    "AWS::ElastiCache::ServerlessCache",
+    "AWS::ElastiCache::User",
+    "AWS::ElastiCache::UserGroup",
     "AWS::Glue::Database",
     "AWS::Glue::Table",
 }
@@ -92,7 +108,18 @@ PREFIXES = (
 )
 
 # Actions that know no resources: https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
-WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+WITHOUT_RESOURCE = {
+    "cloudwatch:GetMetricData",
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
 
 
 def test_every_bucket_is_closed_to_the_public_and_to_plain_http(assembly: Assembly) -> None:
@@ -155,7 +182,7 @@ def test_only_its_function_sends_to_a_queue_and_nobody_over_plain_http(assembly:
         ], queue
 
 
-def test_only_alarms_of_this_account_publish_to_a_topic_and_nobody_over_plain_http(
+def test_only_alarms_of_this_account_and_roles_publish_to_a_topic_and_nobody_over_plain_http(
     assembly: Assembly,
 ) -> None:
     policies = {
@@ -165,24 +192,24 @@ def test_only_alarms_of_this_account_publish_to_a_topic_and_nobody_over_plain_ht
     }
     for topic in assembly.resources("AWS::SNS::Topic"):
         here = {"Ref": topic.name}
-        assert policies[topic.stack, topic.name] == [
-            {
-                "Sid": "AllowPublishThroughSSLOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "sns:Publish",
-                "Resource": here,
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
-            {
-                "Sid": "AlarmsOfThisAccount",
-                "Effect": "Allow",
-                "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                "Action": "sns:Publish",
-                "Resource": here,
-                "Condition": OF_THIS_ACCOUNT,
-            },
-        ], topic
+        encrypted, *alarms = policies[topic.stack, topic.name]
+        assert encrypted == {
+            "Sid": "AllowPublishThroughSSLOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": here,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }, topic
+        let_in = {
+            "Sid": "AlarmsOfThisAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": here,
+            "Condition": OF_THIS_ACCOUNT,
+        }
+        assert alarms == ([let_in] if topic.stack.endswith("-lake") else []), topic
 
 
 def test_the_key_is_used_by_no_service_for_another_account(assembly: Assembly) -> None:
@@ -295,7 +322,9 @@ def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
         "delivery_transform": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
         "audit": {"Timeout": 900, "MemorySize": 1769},
         "compaction": {"Timeout": 900, "MemorySize": 3008 if prod else 1769},
+        "release_health": {"Timeout": 60, "MemorySize": 1024 if prod else 512},
         "rescue": {"Timeout": 60, "MemorySize": 512},
+        "shard_scaler": {"Timeout": 50, "MemorySize": 512},
     }
     for function in assembly.resources("AWS::Lambda::Function"):
         shown = {
@@ -311,7 +340,7 @@ def test_every_function_is_arm64_on_the_newest_python_traced_and_bounded(
         assert "Ref" in function.properties["LoggingConfig"]["LogGroup"], function
 
 
-def test_only_what_sql_must_spell_has_a_fixed_name(assembly: Assembly) -> None:
+def test_only_what_must_be_spelled_has_a_fixed_name(assembly: Assembly) -> None:
     for resource in assembly.resources():
         where = NAMES[resource.type]  # a new type must be entered above
         name = _at(resource.properties, tuple(where.split("."))) if where else None
@@ -331,11 +360,13 @@ def test_nothing_runs_that_is_not_in_functions(assembly: Assembly) -> None:
     handlers = {
         function.properties["Handler"] for function in assembly.resources("AWS::Lambda::Function")
     }
-    assert handlers == {
+    scaler = {"functions.shard_scaler.handler.handler"}
+    assert handlers - (scaler if assembly.environment == "prod" else set()) == {
         "functions.audit.handler.handler",
         "functions.compaction.handler.handler",
         "functions.delay_alerts.handler.handler",
         "functions.delivery_transform.handler.handler",
+        "functions.release_health.handler.handler",
         "functions.rescue.handler.handler",
     }
     assert not [resource for resource in assembly.resources() if "Custom" in resource.type]

@@ -13,6 +13,7 @@ from local.cloudformation.providers.common import wait, wait_gone
 
 DAY = 24
 MODE = "StreamModeDetails"
+METRICS, LEVEL = "DesiredShardLevelMetrics", "ShardLevelMetrics"
 
 
 class Stream(Provider):
@@ -20,7 +21,8 @@ class Stream(Provider):
 
     type = "AWS::Kinesis::Stream"
     properties = names(
-        "Name RetentionPeriodHours ShardCount StreamEncryption StreamModeDetails Tags"
+        "DesiredShardLevelMetrics Name RetentionPeriodHours ShardCount StreamEncryption"
+        " StreamModeDetails Tags"
     )
     named = "Name"
     longest = 128
@@ -49,7 +51,10 @@ class Stream(Provider):
             aws("kinesis:UpdateStreamMode", StreamARN=arn, StreamModeDetails=wanted)
             now = _settle(aws, physical_id)
         shards = new.get("ShardCount", 1)
-        if not _on_demand(new) and now["OpenShardCount"] != shards:
+        # A number that is the same in both templates is none of this update's business: what scales
+        # the stream by its load has changed it since.
+        asked = _on_demand(old) or shards != old.get("ShardCount", 1)
+        if not _on_demand(new) and asked and now["OpenShardCount"] != shards:
             aws(
                 "kinesis:UpdateShardCount",
                 StreamName=physical_id,
@@ -74,6 +79,10 @@ class Stream(Provider):
         elif current and not key:
             aws("kinesis:StopStreamEncryption", **subject, **encryption)
         _settle(aws, physical_id)
+        wanted, had = set(new.get(METRICS, [])), set(now["EnhancedMonitoring"][0][LEVEL])
+        for way, names_ in (("Enable", wanted - had), ("Disable", had - wanted)):
+            if names_:
+                aws(f"kinesis:{way}EnhancedMonitoring", **{LEVEL: sorted(names_)}, **subject)
 
     def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         aws("kinesis:DeleteStream", StreamName=physical_id, EnforceConsumerDeletion=True)

@@ -26,6 +26,7 @@ CONFIGURATION: Properties = {
     "Runtime": None,
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
+    "VpcConfig": {"SecurityGroupIds": [], "SubnetIds": []},
 }
 """What UpdateFunctionConfiguration sets, and what a property that is gone goes back to."""
 INLINE = {"python": "index.py", "nodejs": "index.js"}

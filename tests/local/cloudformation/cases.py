@@ -319,7 +319,9 @@ def _stream(cloud: Cloud, ids: Ids) -> Any:
     kinesis = cloud.client("kinesis")
     found = kinesis.describe_stream_summary(StreamName=ids["It"])["StreamDescriptionSummary"]
     tags = kinesis.list_tags_for_resource(ResourceARN=found["StreamARN"])["Tags"]
-    return found["OpenShardCount"], found["RetentionPeriodHours"], tags
+    (monitored,) = found["EnhancedMonitoring"]
+    metrics = monitored["ShardLevelMetrics"]
+    return found["OpenShardCount"], found["RetentionPeriodHours"], metrics, tags
 
 
 def _consumer(cloud: Cloud, ids: Ids) -> Any:
@@ -541,11 +543,20 @@ CASES = [
     ),
     Case(
         type="AWS::Kinesis::Stream",
-        before={"ShardCount": 1, "Tags": TAG},
-        after={"ShardCount": 2, "RetentionPeriodHours": 48, "Tags": TAGGED},
+        before={
+            "ShardCount": 1,
+            "DesiredShardLevelMetrics": ["IncomingBytes", "OutgoingBytes"],
+            "Tags": TAG,
+        },
+        after={
+            "ShardCount": 2,
+            "RetentionPeriodHours": 48,
+            "DesiredShardLevelMetrics": ["IncomingRecords", "IncomingBytes"],
+            "Tags": TAGGED,
+        },
         look=_stream,
-        shown=(1, 24, TAG),
-        changed=(2, 48, TAGGED),
+        shown=(1, 24, ["IncomingBytes", "OutgoingBytes"], TAG),
+        changed=(2, 48, ["IncomingBytes", "IncomingRecords"], TAGGED),
         attributes=("Arn",),
     ),
     Case(

@@ -49,6 +49,8 @@ NEW = {"Fn::GetAtt": ["New", "Arn"]}
         ({"Fn::If": ["On", "yes", {"Ref": "Nothing"}]}, "yes"),
         ({"Fn::ImportValue": {"Fn::Sub": "lake:Bucket"}}, "the-lake"),
         ({"Fn::Base64": "text"}, "dGV4dA=="),
+        ({"Fn::Select": [1, {"Fn::Cidr": ["10.0.0.0/24", 2, 7]}]}, "10.0.0.128/25"),
+        ({"Fn::Cidr": ["10.0.0.0/16", "2"]}, ["10.0.0.0/24", "10.0.1.0/24"]),
         ({"Fn::GetAZs": ""}, ["us-east-1a", "us-east-1b", "us-east-1c"]),
         ("{{resolve:ssm:/a/b}}!", "ssm//a/b!"),
         ({"a": {"Ref": "AWS::NoValue"}, "b": [{"Ref": "AWS::NoValue"}, 1]}, {"b": [1]}),
@@ -80,7 +82,8 @@ def test_what_is_made_of_the_unknown_is_unknown(tree: Any) -> None:
 @pytest.mark.parametrize(
     ("tree", "told"),
     [
-        ({"Fn::Cidr": ["10.0.0.0/8", 1, 8]}, "Fn::Cidr is not supported by the local AWS"),
+        ({"Fn::Length": ["a"]}, "Fn::Length is not supported by the local AWS"),
+        ({"Fn::Cidr": ["10.0.0.0/24", 3, 7]}, "Fn::Cidr cannot be resolved"),
         ({"Fn::ImportValue": "lake:Key"}, "No export named lake:Key found."),
         ({"Fn::Select": [5, ["a"]]}, "Fn::Select cannot be resolved"),
         ({"Fn::FindInMap": ["Hosts", "mars", "suffix"]}, "Fn::FindInMap cannot be resolved"),

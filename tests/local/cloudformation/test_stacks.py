@@ -152,6 +152,23 @@ def test_a_stream_keeps_its_records_when_everything_else_of_it_changes(cloud: Cl
     assert [record["Data"] for record in records] == [b"kept"]
 
 
+def test_a_stream_that_was_scaled_since_keeps_its_shards(cloud: Cloud) -> None:
+    name = cloud.create({"Stream": stream(ShardCount=1)})
+    physical, kinesis = cloud.resources(name)["Stream"], cloud.client("kinesis")
+    kinesis.update_shard_count(
+        StreamName=physical, TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+    )
+
+    def updated(**properties: Any) -> tuple[str, int, int]:
+        cloud.update(name, {"Stream": stream(**properties)})
+        found = kinesis.describe_stream_summary(StreamName=physical)["StreamDescriptionSummary"]
+        return cloud.status(name), found["OpenShardCount"], found["RetentionPeriodHours"]
+
+    assert updated(ShardCount=1, RetentionPeriodHours=48) == ("UPDATE_COMPLETE", 2, 48)
+    assert updated(ShardCount=3, RetentionPeriodHours=48) == ("UPDATE_COMPLETE", 3, 48)
+    assert updated(ShardCount=9, RetentionPeriodHours=72) == ("UPDATE_ROLLBACK_COMPLETE", 3, 48)
+
+
 def test_a_failed_update_goes_back_to_the_earlier_properties(cloud: Cloud) -> None:
     def queue(delay: int) -> dict[str, Any]:
         return {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": delay}}

@@ -12,8 +12,12 @@ from botocore.exceptions import ClientError
 from local.cloudformation.providers import PROVIDERS
 from tests.local.cloudformation.cases import CASES, Case
 from tests.local.cloudformation.conftest import Cloud
+from tests.local.cloudformation.gateway_cases import GATEWAY_CASES
+from tests.local.cloudformation.network_cases import NETWORK_CASES
 
-MARKERS = {"AWS::CDK::Metadata"}
+EVERY = CASES + NETWORK_CASES + GATEWAY_CASES
+MARKERS = {"AWS::ApiGateway::Account", "AWS::CDK::Metadata"}
+"""What stands for nothing of the stack's own."""
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +42,10 @@ def with_content(tree: Any, content: dict[str, str]) -> Any:
 
 
 def test_there_is_a_case_for_every_type() -> None:
-    assert {case.type for case in CASES} | MARKERS == set(PROVIDERS)
+    assert {case.type for case in EVERY} | MARKERS == set(PROVIDERS)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.type)
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.type)
 def test_a_resource_is_made_changed_and_deleted(
     cloud: Cloud, content: dict[str, str], case: Case
 ) -> None:
@@ -83,6 +87,21 @@ def test_a_resource_is_made_changed_and_deleted(
 def test_markers_need_nothing_but_their_names(cloud: Cloud) -> None:
     name = cloud.create({"It": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": "v2"}}})
     assert (cloud.status(name), list(cloud.resources(name))) == ("CREATE_COMPLETE", ["It"])
+
+
+def test_the_role_for_the_logs_of_apis_is_the_account_s(cloud: Cloud) -> None:
+    roles = [f"arn:aws:iam::123456789012:role/{name}" for name in ("one", "two")]
+    declared = [
+        {"It": {"Type": "AWS::ApiGateway::Account", "Properties": {"CloudWatchRoleArn": role}}}
+        for role in roles
+    ]
+    gateway = cloud.client("apigateway")
+    name = cloud.create(declared[0])
+    assert gateway.get_account()["cloudwatchRoleArn"] == roles[0]
+    cloud.update(name, declared[1])
+    assert gateway.get_account()["cloudwatchRoleArn"] == roles[1]
+    cloud.delete(name)
+    assert gateway.get_account()["cloudwatchRoleArn"] == roles[1]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_the_environment_is_aws_s_and_the_function_s_own(
         "LAMBDA_TASK_ROOT",
         "LD_LIBRARY_PATH",
         "PATH",
+        "SSL_CERT_FILE",
         "TMPDIR",
         "_AWS_XRAY_DAEMON_ADDRESS",
         "_AWS_XRAY_DAEMON_PORT",
@@ -171,6 +172,48 @@ def test_the_function_acts_as_its_role_on_this_aws(functions: Functions) -> None
         f"arn:aws:sts::123456789012:assumed-role/{role}/{name}"
     )
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"from inside"
+
+
+def test_a_function_is_in_the_vpc_of_its_subnets_and_groups(functions: Functions) -> None:
+    ec2 = functions.aws.client("ec2")
+    vpcs = [ec2.create_vpc(CidrBlock="10.7.0.0/24")["Vpc"]["VpcId"] for _ in range(2)]
+    subnet = ec2.create_subnet(VpcId=vpcs[0], CidrBlock="10.7.0.0/25")["Subnet"]["SubnetId"]
+    groups = [
+        ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+        for vpc in vpcs
+    ]
+    place = {"SubnetIds": [subnet], "SecurityGroupIds": groups[:1]}
+    name = functions.make("def handler(event, context): return 1", VpcConfig=place)
+    found = functions.api.get_function_configuration(FunctionName=name)["VpcConfig"]
+    assert (found["VpcId"], found["SubnetIds"], found["SecurityGroupIds"]) == (
+        vpcs[0],
+        [subnet],
+        groups[:1],
+    )
+    assert functions.call(name).payload == 1
+    for wrong in (
+        place | {"SubnetIds": ["subnet-0"]},
+        place | {"SecurityGroupIds": groups[1:]},
+        place | {"SecurityGroupIds": []},
+    ):
+        code, words = refused(lambda wrong=wrong: functions.make(VpcConfig=wrong))  # type: ignore[misc]
+        assert code == "InvalidParameterValueException"
+        assert "must exist, at least one of each, in one VPC" in words
+
+
+def test_a_function_trusts_who_signs_for_the_local_aws_and_whom_the_machine_trusts(
+    functions: Functions,
+) -> None:
+    name = functions.make(
+        "import ssl\n"
+        "def handler(event, context):\n"
+        "    names = [dict(pair for part in one['subject'] for pair in part)\n"
+        "             for one in ssl.create_default_context().get_ca_certs()]\n"
+        "    return [one.get('commonName') for one in names]"
+    )
+    trusted = functions.call(name).payload
+    assert "Headrace local AWS" in trusted
+    assert len(trusted) > 20
 
 
 def test_a_role_that_does_not_trust_lambda_or_is_gone_is_refused(functions: Functions) -> None:

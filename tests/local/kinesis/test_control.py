@@ -249,7 +249,6 @@ def test_what_breaks_the_model_is_refused_in_the_words_of_aws(
         "AddTagsToStream",
         "DescribeAccountSettings",
         "DescribeLimits",
-        "EnableEnhancedMonitoring",
         "PutResourcePolicy",
     ],
 )
@@ -258,7 +257,6 @@ def test_what_the_local_aws_lacks_is_refused_by_name(
 ) -> None:
     given: dict[str, dict[str, Any]] = {
         "AddTagsToStream": {"StreamName": "s", "Tags": {"a": "b"}},
-        "EnableEnhancedMonitoring": {"StreamName": "s", "ShardLevelMetrics": ["ALL"]},
         "PutResourcePolicy": {"ResourceARN": arn("s"), "Policy": "{}"},
     }
     call = getattr(kinesis, xform_name(operation))

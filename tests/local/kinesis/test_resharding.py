@@ -222,10 +222,31 @@ def test_shards_are_listed_in_pages(kinesis: "KinesisClient", make_stream: MakeS
     )
 
 
-def test_a_filter_of_shards_is_refused(kinesis: "KinesisClient", make_stream: MakeStream) -> None:
-    name, latest = make_stream(), {"Type": "AT_LATEST"}
-    refusal = refused(lambda: kinesis.list_shards(StreamName=name, ShardFilter=latest))  # type: ignore[arg-type]
+def test_a_filter_chooses_the_open_shards_or_those_after_one(
+    kinesis: "KinesisClient", make_stream: MakeStream
+) -> None:
+    name = make_stream(ShardCount=2)
+    kinesis.split_shard(StreamName=name, ShardToSplit=shard(0), NewStartingHashKey=str(HALF // 2))
+
+    def listed(**wanted: Any) -> list[str]:
+        given: dict[str, Any] = {"StreamName": name, "ShardFilter": wanted, "MaxResults": 2}
+        found: list[str] = []
+        while given:
+            answer = kinesis.list_shards(**given)
+            found += [one["ShardId"] for one in answer["Shards"]]
+            token = answer.get("NextToken")
+            given = {"NextToken": token} if token else {}
+        return found
+
+    assert listed(Type="AT_LATEST") == [shard(1), shard(2), shard(3)]
+    assert listed(Type="AFTER_SHARD_ID", ShardId=shard(1)) == [shard(2), shard(3)]
+    assert listed(Type="FROM_TRIM_HORIZON") == [shard(number) for number in range(4)]
+
+
+def test_a_filter_by_time_is_refused(kinesis: "KinesisClient", make_stream: MakeStream) -> None:
+    name, horizon = make_stream(), {"Type": "AT_TRIM_HORIZON"}
+    refusal = refused(lambda: kinesis.list_shards(StreamName=name, ShardFilter=horizon))  # type: ignore[arg-type]
     assert refusal == (
         "UnsupportedOperation",
-        "The local AWS does not support the parameter ShardFilter of Kinesis.",
+        "The local AWS does not support the ShardFilter AT_TRIM_HORIZON of Kinesis.",
     )

@@ -1,0 +1,120 @@
+"""What a person asks of the releases on trial, put together from everywhere that knows a part."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from cli.errors import AccountFailure
+from cli.releases import TELEMETRY, VERDICTS, Health, Releases, health_of, state_of
+from cli.report import Report
+from cli.report_data import Source, look_of, report_of
+from events.release import Trial
+
+if TYPE_CHECKING:
+    from cli.aws import Account
+    from cli.stacks import Deployed
+    from events.release_verdict.event import ReleaseVerdict
+
+SHOWN = 20
+"""Trials in a list; the registry keeps up to a hundred that have ended."""
+EVERY_SECONDS = 2.0
+"""Between looks of whoever waits: the function takes one itself about once a second."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial of the registry, and what is known of it now; `problem` where that is nothing."""
+
+    trial: Trial
+    state: str
+    report: Report | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OnTrial:
+    """The trials of one environment."""
+
+    account: "Account"
+    deployed: "Deployed"
+    releases: Releases
+    health: Health
+
+    @classmethod
+    def find(cls, environment: str) -> Self:
+        """Raises MissingStack."""
+        from cli.aws import Account
+        from cli.stacks import find
+
+        account = Account()
+        return cls.of(account, find(account.cloudformation, environment))
+
+    @classmethod
+    def of(cls, account: "Account", deployed: "Deployed") -> Self:
+        """The same, where what is deployed is known. Raises MissingStack."""
+        return cls(
+            account,
+            deployed,
+            Releases(account.s3, deployed.lake().bucket_name),
+            health_of(account.functions, deployed),
+        )
+
+    def all(self, now: datetime) -> list[Standing]:
+        """The newest trials of the registry, the newest first; each asks the function."""
+        trials = self.releases.read().trials[-SHOWN:]
+        return [self._standing(trial, now) for trial in reversed(trials)]
+
+    def _standing(self, trial: Trial, now: datetime) -> Standing:
+        """The function knows the latest trial of a release, and that as long as its state lives."""
+        state = state_of(trial, now)
+        try:
+            report = self._report(trial, self.health.look(trial.canary))
+        except AccountFailure as failure:
+            return Standing(trial=trial, state=state, report=None, problem=str(failure))
+        return Standing(trial=trial, state=state, report=report)
+
+    def now(self, release: str) -> Report:
+        """One trial as it stands, from one look. Raises NotOnTrial."""
+        return self._report(self.releases.trial(release), self.health.look(release))
+
+    def watch(self, release: str, longest: float | None) -> Iterator[Report]:
+        """Look after look, until there is a verdict, the trial has ended, or the time is over."""
+        began = time.monotonic()
+        while True:
+            report = self.now(release)
+            yield report
+            ended = report.stopped_at is not None and report.stopped_at <= datetime.now(UTC)
+            if report.verdict != "CONTINUE" or ended:
+                return
+            left = EVERY_SECONDS if longest is None else began + longest - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(EVERY_SECONDS, left))
+
+    def report(self, release: str) -> Report:
+        """One trial with its history. Raises NotOnTrial.
+
+        Without the function's state the lake still tells what was."""
+        trial = self.releases.trial(release)
+        try:
+            now = self.health.look(release)
+        except AccountFailure:
+            now = None
+        return self.source().report(trial, now)
+
+    def source(self) -> Source:
+        from cli.athena import Database
+
+        return Source(
+            database=Database(self.account.athena, self.deployed.lake()),
+            verdicts=self.deployed.flow(VERDICTS).table_name,
+            telemetry=self.deployed.flow(TELEMETRY).table_name,
+            environment=self.deployed.environment,
+        )
+
+    def _report(self, trial: Trial, now: "ReleaseVerdict") -> Report:
+        looks = [look_of(now)] if now.look else []
+        return report_of(trial, looks, (), now, environment=self.deployed.environment)

@@ -1,0 +1,1 @@
+"""Following log files that grow, are rotated and are truncated, onto streams."""

@@ -1,0 +1,160 @@
+"""The producer as a user meets it, on streams of a running local AWS."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cli.producer import MIB
+from cli.putting import Closed, Delivery, NotPut, Producer
+from tests.cli.conftest import users
+from tests.conftest import AWS, ROOT
+
+numbers = count()
+
+
+@pytest.fixture
+def stream(aws: AWS) -> Iterator[str]:
+    name = f"putting-{next(numbers)}"
+    kinesis = aws.client("kinesis")
+    kinesis.create_stream(StreamName=name, ShardCount=3)
+    yield name
+    kinesis.delete_stream(StreamName=name)
+
+
+def records(aws: AWS, stream: str) -> dict[str, list[dict[str, Any]]]:
+    """What each shard holds."""
+    kinesis, found = aws.client("kinesis"), {}
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        name = shard["ShardId"]
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=name, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        found[name] = kinesis.get_records(ShardIterator=iterator)["Records"]
+    return found
+
+
+def by_key(aws: AWS, stream: str) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for held in records(aws, stream).values():
+        for record in held:
+            for key, data in users(record):
+                found.setdefault(key, []).append(data)
+    return found
+
+
+def test_records_of_several_threads_arrive_in_the_order_of_each_key_and_are_told(
+    aws: AWS, stream: str
+) -> None:
+    told: list[Delivery] = []
+    with Producer(aws.client("kinesis"), stream, on_delivery=told.append) as producer:
+
+        def work(name: str) -> None:
+            for n in range(400):
+                producer.put(f"{name}-{n % 5}", b"%d" % n, token=(name, n))
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert by_key(aws, stream) == {
+        f"{name}-{k}": [b"%d" % n for n in range(k, 400, 5)] for name in "abc" for k in range(5)
+    }
+    assert producer.tally.records < 30
+    held = records(aws, stream)
+    places = {
+        (shard, one["SequenceNumber"], place): data
+        for shard, found in held.items()
+        for one in found
+        for place, (_, data) in enumerate(users(one))
+    }
+    assert {one.error for one in told} == {None}
+    assert sorted(one.token for one in told) == sorted((k, n) for k in "abc" for n in range(400))  # type: ignore[type-var]
+    assert all(places[one[1:4]] == b"%d" % one.token[1] for one in told)  # type: ignore[index]
+
+
+def test_a_flush_waits_for_what_was_taken_and_an_explicit_hash_key_is_kept(
+    aws: AWS, stream: str
+) -> None:
+    with Producer(aws.client("kinesis"), stream, linger=60.0) as producer:
+        producer.put("k", b"first", 0)
+        producer.put("k", b"second", str(2**128 - 1))
+        producer.flush()
+        first, _, last = records(aws, stream).values()
+        assert [one["Data"] for one in (*first, *last)] == [b"first", b"second"]
+        producer.put_all((f"k{n}", b"%d" % n) for n in range(5_000))
+    assert sum(map(len, by_key(aws, stream).values())) == 5_002
+
+
+def test_the_shards_are_followed_through_a_split(aws: AWS, stream: str) -> None:
+    kinesis = aws.client("kinesis")
+    with Producer(aws.client("kinesis"), stream) as producer:
+        producer.put_all((f"k{n % 50}", b"%d" % n) for n in range(1_000))
+        producer.flush()
+        kinesis.split_shard(
+            StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**125)
+        )
+        kinesis.get_waiter("stream_exists").wait(
+            StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+        )
+        for n in range(1_000, 2_000):
+            producer.put(f"k{n % 50}", b"%d" % n)
+    found = by_key(aws, stream)
+    assert {key: list(dict.fromkeys(data)) for key, data in found.items()} == {
+        f"k{k}": [b"%d" % n for n in range(k, 2_000, 50)] for k in range(50)
+    }
+    assert "shardId-000000000004" in records(aws, stream)
+
+
+def test_what_cannot_be_put_is_raised_or_told(aws: AWS, stream: str) -> None:
+    producer = Producer(aws.client("kinesis"), stream)
+    producer.put("k", b"x" * MIB)
+    with pytest.raises(NotPut, match="1 records were not put: RecordTooLarge 1"):
+        producer.close()
+    with pytest.raises(Closed):
+        producer.put("k", b"")
+    told: list[Delivery] = []
+    with Producer(aws.client("kinesis"), stream, on_delivery=told.append) as producer:
+        producer.put("k", b"x" * MIB, token=7)
+    assert told == [Delivery(7, "", "", 0, "RecordTooLarge")]
+
+
+def test_what_no_repetition_mends_is_raised_by_what_is_called_next(aws: AWS, stream: str) -> None:
+    producer = Producer(aws.client("kinesis"), stream)
+    aws.client("kinesis").delete_stream(StreamName=stream)
+    producer.put("k", b"x")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        producer.flush()
+    with pytest.raises(ClientError):
+        producer.put("k", b"x")
+    with pytest.raises(ClientError):
+        producer.close()
+    aws.client("kinesis").create_stream(StreamName=stream, ShardCount=1)
+
+
+@pytest.mark.parametrize(("key", "data"), [("", b""), ("k" * 257, b""), ("k", "text"), (1, b"")])
+def test_what_is_no_record_is_refused_at_once(aws: AWS, stream: str, key: Any, data: Any) -> None:
+    with Producer(aws.client("kinesis"), stream) as producer:
+        with pytest.raises((ValueError, TypeError)):
+            producer.put(key, data)
+        with pytest.raises((ValueError, TypeError)):
+            producer.put_all([(key, data)])
+
+
+def test_it_can_be_imported_without_the_commands() -> None:
+    code = (
+        "import sys, cli.putting; "
+        "print({'typer', 'rich', 'boto3', 'events.contract'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,148 @@
+"""Ingestion over HTTP as it is deployed, and the contract as API Gateway validates it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import islice
+from typing import Any
+
+import aws_cdk as cdk
+import msgspec
+import pytest
+from aws_cdk.assertions import Template
+from jsonschema import Draft4Validator
+
+from events import registry
+from infra import checks
+from infra.draft4 import array_model, model
+from infra.environments import named
+from infra.errors import WrongConfiguration
+from infra.http import HttpIngestion
+from infra.http_settings import Http
+from infra.ingestion import Ingestion
+from infra.stacks import add_stacks
+from infra.storage import Key
+
+
+def add(app: cdk.App, templates: list[dict[str, Any]]) -> None:
+    """A stream with its address; its template is appended when it is synthesized."""
+    environment, kind = named("dev"), registry.get("flight")
+    stack = cdk.Stack(app, "Headrace-dev-http")
+    key = Key(stack, "Key", environment=environment)
+    ingestion = Ingestion(
+        stack, "Ingestion", environment=environment, contract=kind.contract, key=key
+    )
+    HttpIngestion(
+        stack,
+        "Http",
+        environment=environment,
+        event_type="flight",
+        kind=kind,
+        settings=Http(rate=7, burst=9, daily_calls=11),
+        ingestion=ingestion,
+        key=key,
+    )
+    templates.append(dict(Template.from_stack(stack).to_json()))
+
+
+def test_the_address_is_closed_but_for_what_it_is_for() -> None:
+    templates: list[dict[str, Any]] = []
+    assert list(checks.findings(partial(add, templates=templates))) == []
+    resources = templates[0]["Resources"]
+
+    def of(kind: str) -> list[dict[str, Any]]:
+        return [
+            it.get("Properties", {}) for it in resources.values() if it["Type"] == f"AWS::{kind}"
+        ]
+
+    (api,) = of("ApiGateway::RestApi")
+    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == (
+        "SecurityPolicy_TLS13_1_2_2021_06",
+        "STRICT",
+    )
+    methods = of("ApiGateway::Method")
+    assert [method["ApiKeyRequired"] for method in methods] == [True, True]
+    assert all(method["Integration"]["PassthroughBehavior"] == "NEVER" for method in methods)
+    (stage,) = of("ApiGateway::Stage")
+    (limits,) = stage["MethodSettings"]
+    assert limits["DataTraceEnabled"] is False
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (7, 9)
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert "$context.identity.apiKey" not in line.values()
+    (plan,) = of("ApiGateway::UsagePlan")
+    assert plan["Throttle"] == {"RateLimit": 7, "BurstLimit": 9}
+    assert plan["Quota"] == {"Limit": 11, "Period": "DAY"}
+    (policy,) = of("IAM::Policy")
+    stream = next(name for name, it in resources.items() if it["Type"] == "AWS::Kinesis::Stream")
+    allowed = {
+        (action, json.dumps(statement["Resource"]))
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+    arn = json.dumps({"Fn::GetAtt": [stream, "Arn"]})
+    assert {action for action, what in allowed if what == arn} == {
+        "kinesis:PutRecord",
+        "kinesis:PutRecords",
+    }
+    assert {action for action, what in allowed if what != arn} == {"kms:GenerateDataKey"}
+
+
+@pytest.mark.parametrize("name", sorted(registry.types()))
+def test_the_model_takes_what_the_contract_takes(name: str) -> None:
+    kind = registry.get(name)
+    schema = model(kind)
+    Draft4Validator.check_schema(schema)
+    assert "$ref" not in json.dumps(schema)
+    if find_spec(f"events.{name}.source") is None:
+        return
+    made = import_module(f"events.{name}.source").events()
+    events = [json.loads(msgspec.json.encode(one)) for one in islice(made, 200)]
+    validator = Draft4Validator(array_model(kind, 500))
+    assert validator.is_valid(events)
+    for field in schema["required"]:
+        assert not validator.is_valid([{key: it for key, it in events[0].items() if key != field}])
+    assert not validator.is_valid([])
+
+
+def test_the_model_refuses_what_the_contract_refuses() -> None:
+    schema = Draft4Validator(model(registry.get("flight")))
+    right = {
+        "event_id": "x",
+        "carrier": "UA",
+        "flight_number": 1,
+        "tail_number": None,
+        "origin": "EWR",
+        "destination": "IAH",
+        "scheduled_departure": "2013-01-01T10:15:00Z",
+        "scheduled_arrival": "2013-01-01T13:19:00Z",
+        "distance": 1400,
+    }
+    assert schema.is_valid(right)
+    for field, wrong in (
+        ("flight_number", 0),
+        ("flight_number", "1"),
+        ("flight_number", 1.5),
+        ("carrier", "United"),
+        ("tail_number", ""),
+        ("distance", None),
+        ("unknown", 1),
+    ):
+        assert not schema.is_valid(right | {field: wrong}), field
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0}, {"burst": 5001}, {"daily_calls": 0}])
+def test_limits_that_aws_would_refuse_are_refused_at_once(wrong: dict[str, int]) -> None:
+    with pytest.raises(WrongConfiguration, match="Ingestion over HTTP: "):
+        Http(**wrong)
+
+
+def test_only_event_types_are_taken() -> None:
+    environment = replace(named("dev"), http={"unknown": Http()})
+    with pytest.raises(WrongConfiguration, match="takes 'unknown' over HTTP"):
+        add_stacks(cdk.App(), environment=environment)
