@@ -34,4 +34,8 @@ class PutRecordBatch:
             return [repeatable(error)] * len(call.entries)
         except self._unanswered:
             return [NO_ANSWER] * len(call.entries)
-        return [one.get("ErrorCode") for one in answer["RequestResponses"]]
+        # Of an answer that was cut short botocore makes an empty one.
+        responses = answer.get("RequestResponses", [])
+        if len(responses) != len(call.entries):
+            return [NO_ANSWER] * len(call.entries)
+        return [one.get("ErrorCode") for one in responses]

@@ -71,9 +71,13 @@ class PutRecords:
             return [NO_ANSWER] * len(call.entries)
         finally:
             del self._body.bytes
+        # Of an answer that was cut short botocore makes an empty one.
+        records = answer.get("Records", [])
+        if len(records) != len(call.entries):
+            return [NO_ANSWER] * len(call.entries)
         return [
             record.get("ErrorCode") or Placed(record["ShardId"], record["SequenceNumber"])
-            for record in answer["Records"]
+            for record in records
         ]
 
     def close(self) -> None:

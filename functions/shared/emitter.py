@@ -82,9 +82,13 @@ class Emitter:
                 if may_pass(failure):
                     continue
                 break
+            records = answer.get("Records", [])
+            if len(records) != len(left):  # botocore makes an empty one of one that was cut short
+                error = NotPut(f"{self.stream} answered half")
+                continue
             refused = [
                 (item, record["ErrorCode"])
-                for item, record in zip(left, answer["Records"], strict=True)
+                for item, record in zip(left, records, strict=True)
                 if "ErrorCode" in record
             ]
             if not refused:

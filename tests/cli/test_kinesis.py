@@ -52,6 +52,10 @@ class Endpoint:
         self._answer = json.dumps(answer).encode()
         kinesis.meta.events.register("before-send.kinesis", self._send)  # type: ignore[arg-type]
 
+    def cut(self) -> None:
+        """Let half of the answer be lost."""
+        self._answer = self._answer[: len(self._answer) // 2]
+
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         assert request.headers["Content-Length"] == str(len(request.body or b""))  # type: ignore[arg-type]
         self.sent.append(json.loads(request.body or b""))  # type: ignore[arg-type]
@@ -69,6 +73,12 @@ def test_a_call_that_is_taken_in_part_names_the_error_of_each(kinesis: KinesisCl
     failed = {"ErrorCode": "InternalFailure", "ErrorMessage": "x"}
     Endpoint(kinesis, {"FailedRecordCount": 1, "Records": [TAKEN, failed]})
     assert PutRecords(kinesis, "s")(CALL) == [PLACED, "InternalFailure"]
+
+
+def test_a_call_whose_answer_was_cut_short_is_put_again(kinesis: KinesisClient) -> None:
+    endpoint = Endpoint(kinesis, {"Records": [TAKEN, TAKEN]})
+    endpoint.cut()
+    assert PutRecords(kinesis, "s")(CALL) == [NO_ANSWER, NO_ANSWER]
 
 
 def test_the_client_s_other_calls_are_its_own(kinesis: KinesisClient) -> None:

@@ -146,7 +146,7 @@ def test_a_wrong_record_is_described_without_its_payload() -> None:
 class Kinesis:
     """PutRecords at the seam: refuses what it is told to, call by call."""
 
-    def __init__(self, *refusals: set[str] | Exception) -> None:
+    def __init__(self, *refusals: set[str] | Exception | None) -> None:
         self.refusals = list(refusals)
         self.calls: list[list[str]] = []
 
@@ -157,6 +157,8 @@ class Kinesis:
         refused = self.refusals.pop(0) if self.refusals else set()
         if isinstance(refused, Exception):
             raise refused
+        if refused is None:
+            return {}
         return {
             "Records": [
                 {"ErrorCode": "ProvisionedThroughputExceededException"}
@@ -179,6 +181,12 @@ def test_only_what_was_refused_is_put_again() -> None:
 
 def test_an_error_of_the_call_is_tried_again() -> None:
     client = Kinesis(ConnectionError("reset"))
+    assert emitter(client)([reading("a")]) is None
+    assert client.calls == [["a"], ["a"]]
+
+
+def test_a_call_whose_answer_was_cut_short_is_tried_again() -> None:
+    client = Kinesis(None)
     assert emitter(client)([reading("a")]) is None
     assert client.calls == [["a"], ["a"]]
 
