@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.producer import (
@@ -65,6 +65,7 @@ def order(offered: list[Entry]) -> dict[str, list[bytes]]:
 
 @settings(max_examples=300, deadline=None)
 @given(shapes, words, reshapes, picks, st.integers(1, 5))
+@example([("key-0", 300, None), ("key-1", 300, None)], [], {1: 0, 2: 0}, [], 2)
 def test_nothing_is_lost_and_every_key_keeps_its_order_through_refusals_and_resharding(
     wanted: list[tuple[str, int, int | None]],
     answers: list[str],
