@@ -64,7 +64,7 @@ bench-canary: setup  ## how often the canary score cries wolf, and how soon it f
 	@python -m tests.benchmarks.canary $(if $(QUICK),--quick)
 
 lock: setup  ## pin the newest versions that fit pyproject.toml
-	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
+	uv pip compile --quiet --upgrade --universal --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
 	for folder in functions functions/compaction functions/release_health; do uv pip compile --quiet --upgrade --no-header --no-annotate --python-version 3.14 --python-platform aarch64-manylinux_2_28 --constraints requirements.txt --output-file $$folder/requirements.txt $$folder/requirements.in || exit 1; done
 	npm install --package-lock-only
 

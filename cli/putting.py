@@ -25,12 +25,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from cli.kinesis import PutRecords, limits, open_shards
 from cli.producer import AGGREGATE, Answer, Call, Entry, Placed, Retry, Tally
 from cli.producer import Producer as Core
 from cli.sender import STOPPED, follow
+from events.compression import compressed
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -89,13 +90,16 @@ class Producer:
         *,
         on_delivery: Callable[[Delivery], None] | None = None,
         aggregate: int = AGGREGATE,
+        compression: Literal["zstd"] | None = None,
         linger: float = 0.1,
         calls: int = CALLS,
         retry: Retry = RETRY,
         paced: bool = True,
     ) -> None:
-        """`aggregate`: bytes of a record at most. `linger`: seconds that a record waits at most
-        for others to share its own. `calls`: in flight at once."""
+        """`aggregate`: bytes of a record at most. `compression`: of each record's data, for readers
+        that expect it (events/compression.py). `linger`: seconds that a record waits at most for
+        others to share its own. `calls`: in flight at once."""
+        self._compress = compression is not None
         self._shards = partial(open_shards, client, stream)
         self._on_delivery = on_delivery
         self._core = Core(
@@ -137,6 +141,8 @@ class Producer:
     ) -> None:
         """Take a record; `token` comes back with its `Delivery`."""
         _check(key, data)
+        if self._compress:
+            data = compressed(data)
         with self._lock:
             self._make_room()
             now = time.monotonic()
@@ -157,6 +163,8 @@ class Producer:
             for key, data in chunk:
                 if type(data) is not bytes or not 0 < len(key) <= LONGEST_KEY:
                     _check(key, data)
+            if self._compress:
+                chunk = [(key, compressed(data)) for key, data in chunk]
             with self._lock:
                 self._make_room()
                 self._core.offer_all(chunk, time.monotonic())

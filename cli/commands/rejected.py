@@ -330,6 +330,8 @@ def _describe(line: "Line", *, whole: bool) -> None:
 
     from rich.text import Text
 
+    from events.compression import readable
+
     where = "Firehose does not say where it stood"
     if line.sequence_number:
         place = f"{line.sequence_number}.{line.subsequence_number or 0}"
@@ -342,7 +344,7 @@ def _describe(line: "Line", *, whole: bool) -> None:
     )
     if line.run:
         show(Text(f"  resubmitted by run {line.run}", style="dim"))
-    data = b64decode(line.payload)
+    data = readable(b64decode(line.payload))
     try:
         text = printable(data.decode())
     except UnicodeDecodeError:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from cli.producer import MIB
 from cli.putting import Closed, Delivery, NotPut, Producer
+from events.compression import FRAME, decompressed
 from tests.cli.conftest import users
 from tests.conftest import AWS, ROOT
 
@@ -79,6 +80,25 @@ def test_records_of_several_threads_arrive_in_the_order_of_each_key_and_are_told
     assert {one.error for one in told} == {None}
     assert sorted(one.token for one in told) == sorted((k, n) for k in "abc" for n in range(400))  # type: ignore[type-var]
     assert all(places[one[1:4]] == b"%d" % one.token[1] for one in told)  # type: ignore[index]
+
+
+def test_data_is_compressed_one_record_at_a_time_where_that_is_asked_for(
+    aws: AWS, stream: str
+) -> None:
+    given = [
+        (f"key-{n % 5}", b'{"n": %d, "words": "%s"}' % (n, b"again " * 20)) for n in range(100)
+    ]
+    with Producer(aws.client("kinesis"), stream, compression="zstd") as producer:
+        producer.put_all(given[:50])
+        for key, data in given[50:]:
+            producer.put(key, data)
+        producer.put("short", b"{}")
+    found = by_key(aws, stream)
+    assert found.pop("short") == [b"{}"]
+    for key, put in found.items():
+        assert all(data.startswith(FRAME) for data in put)
+        assert [decompressed(data) for data in put] == [data for one, data in given if one == key]
+    assert producer.tally.put_bytes < sum(len(data) for _, data in given) / 2
 
 
 def test_a_flush_waits_for_what_was_taken_and_an_explicit_hash_key_is_kept(
