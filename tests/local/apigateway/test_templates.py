@@ -23,7 +23,7 @@ BODY = {"list": [{"x": 1}, {"x": "zwei"}], "deep": {"a-b": [True, None]}, "text"
 
 def made(template: str, body: Any = BODY, context: dict[str, Any] | None = None) -> str:
     given = Input(json.dumps(body).encode(), PARAMETERS)
-    return render(template, given, context or {"requestId": "r-1"}, {"variable": "v"})
+    return render(template, given, context or {"requestId": "r-1"}, {"variable": "v"}).decode()
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,12 @@ def test_what_templates_make(template: str, text: str | None) -> None:
             made(template)
     else:
         assert made(template) == text
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999"])
+def test_what_is_no_number_of_json_is_none(number: bytes) -> None:
+    with pytest.raises(ValueError, match=r"malformed|out of range"):
+        _ = Input(b'{"n":' + number + b"}", PARAMETERS).document
 
 
 def test_a_template_that_is_wrong_is_the_api_s_defect() -> None:
