@@ -21,7 +21,10 @@ def plan(
     rate: Annotated[
         float | None, typer.Option(metavar="R", help="Events per second, in the mean.")
     ] = None,
-    size: Annotated[float | None, typer.Option(metavar="B", help="Bytes of an event.")] = None,
+    size: Annotated[
+        float | None,
+        typer.Option(metavar="B", help="Bytes of an event, as they go over the wire."),
+    ] = None,
     from_stream: Annotated[
         str | None, typer.Option(metavar="NAME", help="Measure a stream of the account.")
     ] = None,
