@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from local.cache.api import answer
 from local.cache.caches import Caches
-from local.cache.errors import Invalid
 from local.mounting import mounted
 
-BACKENDS = mounted("elasticache", Caches, answer, Invalid)
+BACKENDS = mounted("elasticache", Caches, answer)

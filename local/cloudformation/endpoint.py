@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from local.cloudformation.api import answer
 from local.cloudformation.backend import Backend
-from local.cloudformation.errors import Invalid
 from local.mounting import mounted
 
-BACKENDS = mounted("cloudformation", Backend, answer, Invalid)
+BACKENDS = mounted("cloudformation", Backend, answer)
