@@ -175,7 +175,8 @@ class Rebuilding:
         """The lake's events of the trial in the order of devices and their counters: asked for now,
         so that an answer that fails does so before anything is changed."""
         answer = self.database.ask(
-            "SELECT to_unixtime(ingested_at), device, boot_id, counter, release,"  # noqa: S608  of our own
+            "SELECT to_unixtime(coalesce(arrived_at, ingested_at)), device, boot_id, counter,"  # noqa: S608  of our own
+            " release,"
             " to_unixtime(event_time), heap_bytes, cpu, channel_change_ms, crashed"
             f" FROM {self.table} WHERE {chosen(self.trial, *self._span())}"
             " ORDER BY device, boot_id, counter"

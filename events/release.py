@@ -344,9 +344,9 @@ class Feed(Struct, frozen=True, kw_only=True, tag_field="headrace", tag="feed"):
     """Apply events of the lake to the state of this trial alone, as if they were delivered again;
     what it has seen already does not count twice. Answer: Fed.
 
-    `events` are JSON objects of DeviceTelemetry, and beside each its arrival (in the lake:
-    ingested_at) in seconds since the epoch, in ascending (device, boot_id, counter). A request of
-    Lambda's has at most 6 MB: some 10,000 events.
+    Each says when it arrived on the stream, in the lake arrived_at, so that clocks are judged as
+    they were the first time, however late delivery was. In ascending (device, boot_id, counter). A
+    request of Lambda's has at most 6 MB: some 10,000 events.
     """
 
     release: Version
