@@ -203,8 +203,8 @@ class Rebuilding:
 
     def _earliest(self) -> int:
         """No event that the trial may count has arrived before, in epoch milliseconds."""
-        skew = timedelta(minutes=self.trial.skew_minutes)
-        return round((self.trial.prepares_at - skew).timestamp() * 1000)
+        seconds = self.trial.prepares_at.timestamp() - self.trial.skew_minutes * 60
+        return round(seconds * 1000)
 
     def _audited(self, since: int, *, wait: bool, tell: Callable[[], None]) -> int:
         """Until when everything that arrived is in the lake, or accounted for; with `wait` it is

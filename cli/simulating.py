@@ -51,6 +51,8 @@ def simulated(
     from cli.aws import Account
     from cli.stacks import find
 
+    if interval <= timedelta(0):
+        raise WrongUsage("--interval is the time between a device's reports: give some, as 60s.")
     account = Account()
     deployed = find(account.cloudformation, environment)
     trial = Releases(account.s3, deployed.lake().bucket_name).trial(canary.name)

@@ -1,6 +1,7 @@
 """`headrace release`: whether a new release is worse than the one that runs."""
 
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,7 +127,7 @@ def start(
 
     from cli.aws import Account
     from cli.moments import at as instant
-    from cli.moments import length
+    from cli.moments import length, minutes
     from cli.releases import Releases, health_of, metrics_of
     from cli.stacks import find
     from events import release as registry
@@ -134,8 +135,8 @@ def start(
     now = datetime.now(UTC)
     metrics = metrics_of(metric) if metric else registry.DEFAULT_METRICS
     starts = instant(at, now) if at else None
-    before, minutes = length(preparation), length(soak).total_seconds() / 60
-    grace_seconds, skew_minutes = length(grace).total_seconds(), length(skew).total_seconds() / 60
+    before, grace_seconds = length(preparation), round(length(grace).total_seconds())
+    soak_minutes, skew_minutes = minutes(soak), minutes(skew)
     account = Account()
     deployed = find(account.cloudformation, environment)
     health_of(account.functions, deployed)
@@ -150,11 +151,11 @@ def start(
             preparation=before,
             backdate=backdate,
             metrics=metrics,
-            grace_seconds=round(grace_seconds),
-            skew_minutes=round(skew_minutes),
+            grace_seconds=grace_seconds,
+            skew_minutes=skew_minutes,
             alpha=alpha,
             beta=beta,
-            soak_minutes=round(minutes),
+            soak_minutes=soak_minutes,
             share=share,
             devices=devices,
         )
@@ -273,7 +274,7 @@ def status(
 
         show(*verdict(report))
         show("", *checks(report))
-    _judge(report)
+    _judge(report, waited=wait)
 
 
 def _waited(standing: "OnTrial", release: str, longest: float | None, *, quiet: bool) -> "Report":
@@ -286,16 +287,32 @@ def _waited(standing: "OnTrial", release: str, longest: float | None, *, quiet: 
     return report
 
 
-def _judge(report: "Report") -> None:
+def _judge(report: "Report", *, waited: bool) -> None:
     """The exit code for a verdict."""
     if report.verdict == "FAIL":
         raise WorseRelease(f"The verdict on {report.canary} is FAIL: do not roll it out further.")
     if report.verdict == "CONTINUE":
-        ended = "" if report.stopped_at is None else " The trial ends, or has ended, without one."
-        raise NoVerdict(
-            f"There is no verdict on {report.canary} yet: let the trial go on, or wait for it with "
-            f"--wait.{ended}"
+        raise NoVerdict(_none_yet(report, datetime.now(UTC), waited=waited))
+
+
+def _none_yet(report: "Report", now: datetime, *, waited: bool) -> str:
+    """What to do without a verdict."""
+    release, ends = report.canary, report.stopped_at
+    if ends is not None and ends <= now:
+        return (
+            f"The trial of {release} ended at {ends:%Y-%m-%d %H:%M:%S} UTC without a verdict: "
+            f"`headrace release report {release}` tells what was found."
         )
+    until = "" if ends is None else f", and its trial ends at {ends:%Y-%m-%d %H:%M:%S} UTC"
+    if waited:
+        return (
+            f"There is no verdict on {release} yet, though it was waited for{until}: let the trial "
+            "go on, and ask again."
+        )
+    return (
+        f"There is no verdict on {release} yet{until}: let the trial go on, or wait for it with "
+        "--wait."
+    )
 
 
 @app.command("report")
@@ -387,21 +404,55 @@ def rebuild(
         write(done.sentence())
 
 
+def _number(value: float) -> float:
+    """Bounds let nan through, which is neither below nor above."""
+    if isnan(value):
+        raise typer.BadParameter("nan is no number.")
+    return value
+
+
 @app.command("simulate")
 def simulate(
     release: Annotated[str, typer.Argument(metavar="CANARY", help="A release on trial.")],
     *,
     devices: Annotated[int, typer.Option(min=2, max=200_000, help="Of the fleet.")] = 500,
     share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Of the devices that get the canary.")
+        float,
+        typer.Option(
+            min=0.0, max=1.0, callback=_number, help="Of the devices that get the canary."
+        ),
     ] = 0.5,
-    heap: Annotated[float, typer.Option(metavar="X", help="The canary's heap, times X.")] = 1.0,
-    latency: Annotated[
-        float, typer.Option(metavar="X", help="Its channel changes take X times as long.")
+    heap: Annotated[
+        float,
+        typer.Option(
+            metavar="X", min=0.01, max=100, callback=_number, help="The canary's heap, times X."
+        ),
     ] = 1.0,
-    crashes: Annotated[float, typer.Option(metavar="X", help="It crashes X times as often.")] = 1.0,
+    latency: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0.01,
+            max=100,
+            callback=_number,
+            help="Its channel changes take X times as long.",
+        ),
+    ] = 1.0,
+    crashes: Annotated[
+        float,
+        typer.Option(
+            metavar="X", min=0, max=1000, callback=_number, help="It crashes X times as often."
+        ),
+    ] = 1.0,
     leak: Annotated[
-        float, typer.Option(metavar="X", help="0.1: its heap grows by 10 % within 2 hours.")
+        float,
+        typer.Option(
+            metavar="X",
+            min=-0.9,
+            max=100,
+            callback=_number,
+            help="0.1: its heap grows by 10 % within 2 hours.",
+        ),
     ] = 0.0,
     span: Annotated[
         str | None, typer.Option(metavar="SPAN", help="Of event time; else up to now.")
