@@ -33,7 +33,7 @@ demo: setup  ## everything on this machine: local AWS, deploy, a year of real fl
 check: setup  ## lint, format, types, templates: the gate
 	ruff check .
 	ruff format --check .
-	mypy
+	mypy --num-workers 2
 	python -m infra.checks
 
 test: setup  ## every test
