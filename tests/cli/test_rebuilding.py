@@ -219,7 +219,7 @@ def test_a_lake_that_lacks_what_arrived_is_left_alone(world: World, running: Reb
         return World.digest(world, _release)
 
     world.lost = 0
-    running.on.health.digest = lose  # type: ignore[method-assign,misc]
+    running.on.health.digest = lose  # type: ignore[method-assign,assignment]
     with pytest.raises(AccountFailure, match="1 of 3 records"):
         running.run()
     assert "flush" not in world.done

@@ -296,7 +296,7 @@ def test_a_change_whose_answer_was_lost_is_not_made_twice_and_not_refused(s3: An
     assert [one.canary for one in registry(s3).trials] == ["2.4.1", "9.0.1"]
     ended = partial(stop, canary="2.4.1", now=BEGAN)
     Releases(s3, BUCKET).change(ended)
-    again = Releases(Forgetful(s3), BUCKET)
+    again = Releases(Forgetful(s3), BUCKET)  # type: ignore[arg-type]
     with pytest.raises(WrongUsage, match="not on trial"):
         again.change(ended)
 

@@ -114,6 +114,19 @@ def test_a_person_is_told_once_by_all_environments(cache: Cache, world: World) -
     assert text.endswith("Id: verdict-2.5.0-1-FAIL")
 
 
+def test_a_person_is_not_told_again_of_a_state_that_is_built_again(
+    cache: Cache, world: World
+) -> None:
+    of = trial()
+    leaking(cache, of)
+    watcher = world.watcher(cache)
+    watcher.look(of)
+    watcher.looks.forget(of)
+    watcher.look(of)
+    assert [(one.look, one.verdict) for one in world.told] == [(1, "FAIL"), (2, "FAIL")]
+    assert len(world.alerts) == 1
+
+
 def test_what_could_not_be_told_is_told_by_the_next_look(cache: Cache, world: World) -> None:
     of = trial()
     leaking(cache, of)
