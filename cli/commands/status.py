@@ -19,7 +19,8 @@ def status(
     as_json: AsJson = False,
     environment: Environment = "dev",
 ) -> None:
-    """Show, per event type, its stream, what came in, was delivered and was rejected.
+    """Show, per event type, its stream, its address where events are taken over
+    HTTP, what came in, was delivered and was rejected.
 
     What is open is neither: it is on its way, or failed on it and lies below
     errors/ in the lake. All numbers are CloudWatch's, about a minute late on AWS;
@@ -59,7 +60,7 @@ def status(
 
 
 def _print(found: list["State | Unready"]) -> None:
-    """A line per type, and its stream's name below, which is too long to stand beside."""
+    """A line per type, and below what is too long to stand beside: its stream and its address."""
     from rich.table import Table
     from rich.text import Text
 
@@ -90,6 +91,8 @@ def _print(found: list["State | Unready"]) -> None:
         if isinstance(state, State):
             trouble = "" if state.stream_status == "ACTIVE" else f" is {state.stream_status}"
             show(Text(f"  {state.stream}{trouble}", style="dim"))
+            if state.http_url:
+                show(Text(f"  {state.http_url}", style="dim"))
         else:
             show(Text(f"  {state.problem}", style="dim"))
 

@@ -237,7 +237,7 @@ def test_a_call_that_fails_after_another_has_ended_the_producer_is_told_too(
 
     kinesis = unrepeated(aws)
     producer = Producer(kinesis, stream, on_delivery=on_delivery)
-    kinesis.meta.events.register("before-send.kinesis.PutRecords", fail)  # type: ignore[arg-type]
+    kinesis.meta.events.register("before-send.kinesis.PutRecords", fail)
     for first in (0, 2**127):  # of shards whose calls are made in parallel
         producer.put("k", b"x", first)
     with pytest.raises(ClientError, match="AccessDeniedException"):
