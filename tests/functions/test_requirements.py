@@ -18,7 +18,8 @@ def test_there_is_a_layer_for_all_functions_and_one_for_who_needs_more() -> None
 
 def _pins(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if line)
+    # The version is the same for every Python and system; whether it is needed there follows it.
+    pins = dict(line.partition(" ;")[0].split("==") for line in lines if line)
     assert pins
     return pins
 
