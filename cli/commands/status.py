@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import MissingStack
 from cli.options import AsJson, Environment
-from cli.terminal import laid_out, say, show, write
+from cli.terminal import laid_out, say, show, write, write_json
 
 if TYPE_CHECKING:
     from cli.ledger import State, Unready
@@ -31,8 +31,6 @@ def status(
       headrace status
       headrace status --days 1 --json
     """
-    import msgspec
-
     from cli.aws import Account
     from cli.ledger import State, states
     from cli.stacks import find
@@ -48,7 +46,7 @@ def status(
             f"with `cdk deploy --all -c env={environment}`."
         )
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
         return
     _print(found)
     ready = [one for one in found if isinstance(one, State)]
