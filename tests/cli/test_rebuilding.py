@@ -10,10 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli import auditing, rebuilding
+from cli.athena import Database
 from cli.auditing import Comparison, Cut, Explanation, Plan, Reading, Tally
 from cli.errors import AccountFailure, Interrupted, MissingStack, WrongQuery
 from cli.rebuilding import Rebuilding
+from cli.stacks import Lake
 from events.release import Digested, Fact, Fed, Flushed, Held, Registry, start
+from tests.cli.conftest import ENVIRONMENT, LAKE, Place
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 TRIAL = start(Registry(), canary="2.4.1", baseline="2.4.0", now=NOW, at=NOW, backdate=True).trials[
@@ -276,3 +279,26 @@ def test_the_plan_says_how_much_and_changes_nothing(world: World, running: Rebui
         "The lake has 3 events of 2 devices for the trial of 2.4.1"
     )
     assert world.done == ["plan"]
+
+
+def test_a_clock_is_judged_by_the_arrival_however_late_delivery_was(
+    place: Place, running: Rebuilding
+) -> None:
+    """And by the delivery of rows that do not know when they arrived."""
+    names = "arrived_at, ingested_at, device, boot_id, counter, release, event_time, heap_bytes"
+    value = (
+        "({arrived}, TIMESTAMP '2026-11-21 18:30:00.250', 'stb-1', 1, {counter}, '2.4.1',"
+        " TIMESTAMP '2026-11-21 08:30:01.000', 7, 0.5, NULL, false, '2026-11-21')"
+    )
+    known = value.format(arrived="TIMESTAMP '2026-11-21 08:30:02.125'", counter=0)
+    old = value.format(arrived="CAST(NULL AS timestamp)", counter=1)
+    more = "cpu, channel_change_ms, crashed, event_date"
+    running.table = f"(VALUES {known}, {old}) AS telemetry ({names}, {more})"
+    lake = Lake(bucket_name=LAKE, database_name=ENVIRONMENT, work_group_name=ENVIRONMENT)
+    running.database = Database(place.aws.client("athena"), lake)
+    [facts] = running._facts()
+    late = NOW + timedelta(hours=10, milliseconds=250)
+    assert [(one.counter, one.arrived) for one in facts] == [
+        (0, NOW.timestamp() + 2.125),
+        (1, late.timestamp()),
+    ]
