@@ -19,8 +19,6 @@ from airspeed.operators import TemplateError
 from local.apigateway import errors
 
 STEP = re.compile(r"\.(?P<name>[\w-]+)|\[(?P<index>\d+)\]|\[['\"](?P<quoted>[^'\"]*)['\"]\]")
-MOST_ITERATIONS = 1000
-"""Of a #foreach, on AWS."""
 ESCAPES = {"'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/"}
 SHORT = {"\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r"}
 
