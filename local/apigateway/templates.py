@@ -9,8 +9,7 @@ import base64
 import json
 import re
 from functools import cached_property, lru_cache
-from typing import Any
-from urllib.parse import quote_plus, unquote_plus
+from typing import Any, NoReturn
 
 import airspeed
 import msgspec
@@ -31,25 +30,12 @@ class Util:
         return base64.b64encode(_text(text).encode()).decode()
 
     @staticmethod
-    def base64Decode(text: Any) -> str:  # noqa: N802
-        return base64.b64decode(_text(text)).decode()
-
-    @staticmethod
     def escapeJavaScript(text: Any) -> str:  # noqa: N802
         """As Apache Commons Lang has it: a single quote is escaped, too, which JSON forbids."""
         return "".join(map(_escaped, _text(text)))
 
-    @staticmethod
-    def parseJson(text: Any) -> Any:  # noqa: N802
-        return json.loads(_text(text))
-
-    @staticmethod
-    def urlEncode(text: Any) -> str:  # noqa: N802
-        return quote_plus(_text(text))
-
-    @staticmethod
-    def urlDecode(text: Any) -> str:  # noqa: N802
-        return unquote_plus(_text(text))
+    def __getattr__(self, name: str) -> NoReturn:
+        raise errors.unsupported(f"the function $util.{name}")
 
 
 class Input:
