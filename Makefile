@@ -33,11 +33,11 @@ demo: setup  ## everything on this machine: local AWS, deploy, a year of real fl
 check: setup  ## lint, format, types, templates: the gate
 	ruff check .
 	ruff format --check .
-	mypy
+	mypy --num-workers 2
 	python -m infra.checks
 
 test: setup  ## every test
-	pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 faults: setup  ## what goes wrong, alone and in pairs, and that nothing is lost; RUNS=20, SEED=17, LIST=1
 	@python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(LIST),--list)
@@ -64,8 +64,8 @@ bench-canary: setup  ## how often the canary score cries wolf, and how soon it f
 	@python -m tests.benchmarks.canary $(if $(QUICK),--quick)
 
 lock: setup  ## pin the newest versions that fit pyproject.toml
-	uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
-	for folder in functions functions/compaction functions/release_health; do uv pip compile --quiet --upgrade --no-header --no-annotate --python-version 3.14 --python-platform aarch64-manylinux_2_28 --constraints requirements.txt --output-file $$folder/requirements.txt $$folder/requirements.in || exit 1; done
+	uv pip compile --quiet --upgrade --universal --all-extras --no-header --no-annotate --output-file requirements.txt pyproject.toml
+	for folder in functions functions/compaction functions/release_health; do uv pip compile --quiet --upgrade --no-header --no-annotate --universal --python-version 3.11 --constraints requirements.txt --output-file $$folder/requirements.txt $$folder/requirements.in || exit 1; done
 	npm install --package-lock-only
 
 clean:  ## remove what setup and synthesis made

@@ -14,6 +14,7 @@ import msgspec
 
 from cli.errors import RefusedLine
 from cli.producer import Entry
+from events.compression import compressed
 from events.contract import Event
 from events.decoding import Decoder, Rejected, event_time, partition_key
 from events.mark import Mark, marked
@@ -44,6 +45,7 @@ class Entries:
         self._number = after
         self._after = after
         self._mark = b"" if mark is None else marked(mark, b"")
+        self._compress = kind.contract.compression is not None
 
     def of_lines(self, chunks: Iterable[list[bytes]], limit: int | None) -> Iterator[list[Entry]]:
         """Raises RefusedLine when strict, after everything before that line is yielded."""
@@ -62,7 +64,7 @@ class Entries:
                         yield entries
                         raise self._refused(rejected) from None
                     self.invalid[str(rejected.reason)] += 1
-                    entries.append(Entry(self._number, digest(line), self._mark + line))
+                    entries.append(Entry(self._number, digest(line), self._put(line)))
                 else:
                     entries.append(self._entry(event, line))
             yield entries
@@ -82,7 +84,11 @@ class Entries:
 
     def _entry(self, event: Event, data: bytes) -> Entry:
         when = event_time(event).timestamp() if self._timed else None
-        return Entry(self._number, key_of(event, data), self._mark + data, when)
+        return Entry(self._number, key_of(event, data), self._put(data), when)
+
+    def _put(self, data: bytes) -> bytes:
+        """What a record's data is for an event's."""
+        return self._mark + (compressed(data) if self._compress else data)
 
     def _refused(self, rejected: Rejected) -> RefusedLine:
         return RefusedLine(

@@ -79,7 +79,8 @@ class Rollout:
 class Fleet:
     """`devices` that run `baseline`, of which rollouts take their shares; no device is in two.
 
-    Raises ValueError when the shares are not within 0 and 1, alone and in sum.
+    Raises ValueError when the shares are not within 0 and 1, alone and in sum, or no time is
+    between reports.
     """
 
     devices: int
@@ -95,6 +96,8 @@ class Fleet:
         shares = [rollout.share for rollout in self.rollouts]
         if any(not 0 <= share <= 1 for share in shares) or sum(shares) > 1 + 1e-9:
             raise ValueError(f"shares of a fleet are from 0 to 1, together too, not {shares}")
+        if self.interval <= timedelta(0):
+            raise ValueError(f"reports are some time apart, not {self.interval}")
 
     def events(self, span: timedelta | None = None) -> Iterator[DeviceTelemetry]:
         """Reports in the order of their times, of this span or without end."""

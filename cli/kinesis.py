@@ -24,6 +24,8 @@ NO_ANSWER = "NoAnswer"
 """The call was made and its answer lost: its records may be on the stream, and are put again."""
 SERVER_ERROR = 500
 EVENT = "before-call.kinesis.PutRecords"
+SOON_OVER = THROTTLED | {"ExpiredNextTokenException", "ResourceInUseException"}
+"""What a question is refused with that may be answered the next time."""
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True, rename="pascal"):
@@ -93,13 +95,32 @@ class PutRecords:
 
 def repeatable(error: "ClientError") -> str:
     """The error code of a call that can be repeated; raises the error of any other."""
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code, status = _said(error)
     if code in THROTTLED:
         return code
     if status >= SERVER_ERROR:
         return NO_ANSWER
     raise error
+
+
+def _said(error: "ClientError") -> tuple[str, int]:
+    """The error code of an answer, and its status."""
+    answer = error.response
+    return (
+        answer.get("Error", {}).get("Code", ""),
+        answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+    )
+
+
+def passing(error: Exception) -> bool:
+    """Whether asking for the shards again may mend it: they are changing, AWS is busy, or the
+    answer was lost."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        code, status = _said(error)
+        return code in SOON_OVER or status >= SERVER_ERROR
+    return isinstance(error, ValueError | exceptions.HTTPClientError | exceptions.ConnectionError)
 
 
 def limits(kinesis: "KinesisClient", stream: str) -> Limits:
@@ -112,12 +133,12 @@ def limits(kinesis: "KinesisClient", stream: str) -> Limits:
 
 def open_shards(kinesis: "KinesisClient", stream: str) -> Shards:
     """The shards that take records now. Raises ValueError in the moment in which some of them are
-    closed, and those that take their place are not there."""
+    closed, and those that take their place are not there, and where an answer was cut short."""
     answer = kinesis.list_shards(StreamName=stream)
-    listed = answer["Shards"]
+    listed = answer.get("Shards", [])
     while token := answer.get("NextToken"):  # which AWS does not take beside the stream's name
         answer = kinesis.list_shards(NextToken=token)
-        listed += answer["Shards"]
+        listed += answer.get("Shards", [])
     return Shards(
         Shard(
             int(found["HashKeyRange"]["StartingHashKey"]),

@@ -51,6 +51,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Start of the newest minute in which records were delivered; null when none was since
     `since`. CloudWatch has minutes for 15 days, then 5 minutes, after 63 days hours."""
     age_seconds: float | None
+    http_url: str
+    """Where events are taken over HTTP; empty where they are not."""
 
 
 class Unready(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +116,7 @@ def _state(
         outstanding=max(0, came_in - sum(counts[name] for name in ENDS)),
         newest_delivered=last,
         age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
+        http_url=flow.http_url,
     )
 
 

@@ -10,4 +10,5 @@ Environment = Annotated[
 ]
 """Which deployment of the account is meant."""
 EventType = Annotated[str, typer.Argument(metavar="TYPE", help="Event type: `headrace types`.")]
+Release = Annotated[str, typer.Argument(metavar="RELEASE", help="The release on trial.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -21,16 +21,18 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from cli.kinesis import PutRecords, limits, open_shards
 from cli.producer import AGGREGATE, Answer, Call, Entry, Placed, Retry, Tally
 from cli.producer import Producer as Core
 from cli.sender import STOPPED, follow
+from cli.shards import HASH_KEYS
+from events.compression import compressed
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -79,7 +81,8 @@ class Producer:
     `put` returns when the record is in memory, and waits while that is full. `on_delivery` is told
     of every record's end, mostly in a thread of the producer's: it must be quick and put nothing.
     Without it, `flush` and `close` raise NotPut when a record could not be put. An error that no
-    repetition can mend, such as a missing permission, is raised by whatever is called next.
+    repetition can mend, such as a missing permission, ends the producer, and so does what
+    `on_delivery` raises: it is raised by whatever is called next.
     """
 
     def __init__(
@@ -89,13 +92,16 @@ class Producer:
         *,
         on_delivery: Callable[[Delivery], None] | None = None,
         aggregate: int = AGGREGATE,
+        compression: Literal["zstd"] | None = None,
         linger: float = 0.1,
         calls: int = CALLS,
         retry: Retry = RETRY,
         paced: bool = True,
     ) -> None:
-        """`aggregate`: bytes of a record at most. `linger`: seconds that a record waits at most
-        for others to share its own. `calls`: in flight at once."""
+        """`aggregate`: bytes of a record at most. `compression`: of each record's data, for readers
+        that expect it (events/compression.py). `linger`: seconds that a record waits at most for
+        others to share its own. `calls`: in flight at once."""
+        self._compress = compression is not None
         self._shards = partial(open_shards, client, stream)
         self._on_delivery = on_delivery
         self._core = Core(
@@ -137,13 +143,15 @@ class Producer:
     ) -> None:
         """Take a record; `token` comes back with its `Delivery`."""
         _check(key, data)
+        explicit = None if explicit_hash_key is None else _hash_key(explicit_hash_key)
+        if self._compress:
+            data = compressed(data)
         with self._lock:
             self._make_room()
             now = time.monotonic()
-            if explicit_hash_key is None:
+            if explicit is None:
                 self._core.offer_all(((key, data),), now, token)
             else:
-                explicit = str(int(explicit_hash_key))
                 self._core.offer(Entry(0, key, data, hash_key=explicit, tokens=(token,)), now)
             if self._idle:
                 self._work.notify()
@@ -157,6 +165,8 @@ class Producer:
             for key, data in chunk:
                 if type(data) is not bytes or not 0 < len(key) <= LONGEST_KEY:
                     _check(key, data)
+            if self._compress:
+                chunk = [(key, compressed(data)) for key, data in chunk]
             with self._lock:
                 self._make_room()
                 self._core.offer_all(chunk, time.monotonic())
@@ -273,6 +283,9 @@ class Producer:
             self._stop(answers)
             return
         self._core.settle(call, answers, time.monotonic(), random.random())  # noqa: S311  jitter
+        if self._error is not None:
+            self._core.abandon(STOPPED)  # what failed is put by nobody any more
+            return
         if self._core.stale and not self._core.in_flight:
             try:
                 follow(self._core, self._shards)
@@ -290,24 +303,45 @@ class Producer:
         self._untold += 1
 
     def _tell_all(self) -> None:
-        """Without the lock: what is called may take its time."""
-        with self._lock:
-            ends, self._ends = self._ends, []
-        for end in ends:
-            self._tell(*end)
-        if ends:
+        """Without the lock: what is called may take its time. Whatever it raises, it is told of all
+        there is, and nobody waits for what it cannot be told of."""
+        while self._ends:
             with self._lock:
-                self._untold -= len(ends)
-                self._settled.notify_all()
+                ends, self._ends = self._ends, []
+            failure = None
+            try:
+                for delivery in _deliveries(ends):
+                    failure = self._tell(delivery) or failure
+            finally:
+                with self._lock:
+                    self._untold -= len(ends)
+                    if failure is not None and self._error is None:
+                        self._stop(failure)
+                    self._settled.notify_all()
 
-    def _tell(self, entry: Entry, answer: Answer, places: Sequence[int]) -> None:
+    def _tell(self, delivery: Delivery) -> Exception | None:
         assert self._on_delivery is not None  # noqa: S101  nobody collects ends without it
-        if isinstance(answer, Placed):
-            for place in places:
-                self._on_delivery(Delivery(entry.tokens[place], *answer, place))
-        else:
-            for place in places:
-                self._on_delivery(Delivery(entry.tokens[place], "", "", 0, answer or STOPPED))
+        try:
+            self._on_delivery(delivery)
+        except Exception as failure:
+            return failure
+        return None
+
+
+def _deliveries(ends: Iterable[tuple[Entry, Answer, Sequence[int]]]) -> Iterator[Delivery]:
+    for entry, answer, places in ends:
+        for place in places:
+            if isinstance(answer, Placed):
+                yield Delivery(entry.tokens[place], *answer, place)
+            else:
+                yield Delivery(entry.tokens[place], "", "", 0, answer or STOPPED)
+
+
+def _hash_key(explicit: str | int) -> str:
+    """Raises ValueError for one that no shard has."""
+    if not 0 <= int(explicit) < HASH_KEYS:
+        raise ValueError(f"an explicit hash key is a number from 0 to 2**128 - 1, not {explicit}")
+    return str(int(explicit))
 
 
 def _check(key: str, data: bytes) -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from cli.auditing import Audit, Steps
 from cli.errors import AccountFailure, Failure, Interrupted, MissingStack
 from cli.on_trial import OnTrial
+from cli.releases import TELEMETRY
 from cli.report_data import chosen
 from events.release import Digested, Fact, Trial
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 CHUNK = 5_000
 """Events in one invocation: some 600 KB of at most 6 MB."""
 PATIENCE = 300.0
-"""Seconds in which a mapping stops or starts, and in which the lake gets what was handled."""
+"""Seconds in which a mapping stops or starts, and in which the state comes to rest."""
 PAUSE = 0.5
 IDLE = 2.0
 """Seconds in which the state of a paused mapping does not change any more: nothing runs."""
@@ -88,6 +90,8 @@ class Rebuilding:
     trial: Trial
     database: "Database"
     table: str
+    steps: Steps
+    """The audit of telemetry."""
     fed: int = 0
     total: int | None = None
     _counts: dict[str, int] = field(default_factory=dict)
@@ -98,7 +102,14 @@ class Rebuilding:
         on = OnTrial.find(environment)
         trial = on.releases.trial(release)
         source = on.source()
-        return cls(on, trial, source.database, source.telemetry)
+        audit = on.deployed.flow(TELEMETRY).audit_function_name
+        if not audit:
+            raise MissingStack(
+                f"The stack of {TELEMETRY} has no audit, which tells when the lake has everything: "
+                f"deploy it again with `cdk deploy --all -c env={on.deployed.environment}`."
+            )
+        steps = Steps(on.account.functions, audit)
+        return cls(on, trial, source.database, source.telemetry, steps)
 
     def position(self) -> tuple[float, float | None]:
         return self.fed, self.total
@@ -125,12 +136,17 @@ class Rebuilding:
         began = time.monotonic()
         flushed = False
         try:
+            self._mapping()
+            # What has long arrived is read back before the pause, which holds up every trial.
+            audited = self._audited(self._earliest(), wait=False, tell=tell)
             with self._paused():
                 before = self._settled()
-                self._wait_for_lake(before)
+                self._audited(audited, wait=True, tell=tell)
+                self.total = self.plan().events
+                chunks = self._facts()
                 health.flush(release)
                 flushed = True
-                for facts in self._facts():
+                for facts in chunks:
                     answer = msgspec.to_builtins(health.feed(release, facts))
                     for name, number in answer.items():
                         self._counts[name] = self._counts.get(name, 0) + number
@@ -156,16 +172,17 @@ class Rebuilding:
         return self.trial.prepares_at, self.trial.stopped_at or datetime.now(UTC) + ahead
 
     def _facts(self) -> Iterator[list[Fact]]:
-        """The lake's events of the trial in the order of devices and their counters."""
+        """The lake's events of the trial in the order of devices and their counters: asked for now,
+        so that an answer that fails does so before anything is changed."""
         answer = self.database.ask(
-            "SELECT to_unixtime(ingested_at), device, boot_id, counter, release,"  # noqa: S608  of our own
+            "SELECT to_unixtime(coalesce(arrived_at, ingested_at)), device, boot_id, counter,"  # noqa: S608  of our own
+            " release,"
             " to_unixtime(event_time), heap_bytes, cpu, channel_change_ms, crashed"
             f" FROM {self.table} WHERE {chosen(self.trial, *self._span())}"
             " ORDER BY device, boot_id, counter"
         )
-        rows = (_fact(row) for row in answer.rows)
-        while facts := list(islice(rows, CHUNK)):
-            yield facts
+        rows = map(_fact, answer.rows)
+        return iter(lambda: list(islice(rows, CHUNK)), [])
 
     def _settled(self) -> Digested:
         """The state when nothing changes it any more."""
@@ -184,31 +201,34 @@ class Rebuilding:
                 )
         return state
 
-    def _wait_for_lake(self, state: Digested) -> None:
-        """Until the lake has every event that the state has counted: delivery is later than it."""
-        trial, (first, last) = self.trial, self._span()
-        held = state.canary.events + state.baseline.events
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = self.database.ask(
-                f"SELECT count(DISTINCT event_id) FROM {self.table}"  # noqa: S608  of our own
-                f" WHERE {chosen(trial, max(first, trial.started_at), last)}"
-            ).one()
-            if int(found) >= held:
-                return
-            if time.monotonic() > deadline:
-                raise AccountFailure(
-                    f"The lake has {int(found):,} of the {held:,} events that the state of "
-                    f"{trial.canary} has counted: nothing was changed; see with `headrace audit "
-                    "device_telemetry` what is missing, and repeat the command."
-                )
-            time.sleep(2 * PAUSE)
+    def _earliest(self) -> int:
+        """No event that the trial may count has arrived before, in epoch milliseconds."""
+        seconds = self.trial.prepares_at.timestamp() - self.trial.skew_minutes * 60
+        return round(seconds * 1000)
 
-    @contextmanager
-    def _paused(self) -> Iterator[None]:
-        """The function's mapping is disabled meanwhile, and goes on where it was."""
-        client = self.on.account.functions
+    def _audited(self, since: int, *, wait: bool, tell: Callable[[], None]) -> int:
+        """Until when everything that arrived is in the lake, or accounted for; with `wait` it is
+        now. Raises AccountFailure.
+
+        What the state has counted says nothing of that: a trial that was backdated has counted less
+        than the lake has, and counts of a preparation, or of duplicates, do not compare."""
+        plan = self.steps.plan()
+        until = plan.now if wait else max(since, plan.due)
+        audit = Audit(self.steps, plan, since=max(since, plan.answers_from), until=until)
+        audit.run(wait=wait, tell=tell)
+        total = audit.report([]).total
+        if lacking := total.missing + total.on_its_way:
+            raise AccountFailure(
+                f"{lacking:,} of {total.stream:,} records of {TELEMETRY} that arrived are not in "
+                f"the lake, so nothing was changed: see with `headrace audit {TELEMETRY}` which, "
+                "and repeat the command once they are."
+            )
+        return until
+
+    def _mapping(self) -> str:
+        """The function's event source mapping, which nobody has paused."""
         name = self.on.health.function
+        client = self.on.account.functions
         found = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         if not found:
             raise MissingStack(
@@ -221,6 +241,12 @@ class Rebuilding:
                 f"one was killed; once none runs, `aws lambda update-event-source-mapping --uuid "
                 f"{mapping} --enabled` lets it go on."
             )
+        return mapping
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """The function's mapping is disabled meanwhile, and goes on where it was."""
+        client, mapping = self.on.account.functions, self._mapping()
         client.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             self._wait_for(client, mapping, "Disabled")

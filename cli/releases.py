@@ -70,17 +70,23 @@ class Releases:
     def change(self, how: Callable[[Registry], Registry]) -> Registry:
         """Put what `how` makes of the registry, if it is still what it was made of.
 
-        Somebody else's change is taken in, not undone: `how` is asked again with theirs. Raises
-        WrongUsage with the registry's own sentence, or Overtaken.
+        Somebody else's change is taken in, not undone: `how` is asked again with theirs. A put
+        whose answer was lost is put again by the client, and finds its own: that is no change of
+        somebody else's. Raises WrongUsage with the registry's own sentence, or Overtaken.
         """
         from botocore.exceptions import ClientError
 
+        put: Registry | None = None
+        known: tuple[Trial, ...] = ()
         for _ in range(ATTEMPTS):
             registry, etag = self._read()
+            if put is not None and _holds(registry, put, known):
+                return put
             try:
                 changed = how(registry)
             except Refused as refused:
                 raise WrongUsage(str(refused)) from None
+            put, known = changed, registry.trials
             condition: dict[str, Any] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
             try:
                 self.s3.put_object(
@@ -110,6 +116,12 @@ class Releases:
             return decode(found["Body"].read()), found["ETag"]
         except Refused as refused:
             raise AccountFailure(str(refused)) from None
+
+
+def _holds(registry: Registry, put: Registry, known: tuple[Trial, ...]) -> bool:
+    """Whether the registry has what was new in the one that was put: no two changes begin a trial
+    of the same number at the same instant."""
+    return all(trial in registry.trials for trial in put.trials if trial not in known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ absent fields as null, which the contract reads as the same event.
 """
 
 from base64 import b64decode
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -26,13 +27,16 @@ def resubmitted(line: Line, lake: str, run: str) -> bytes:
     """The record to put on the type's delivery stream of direct puts."""
     mark, data = split(b64decode(line.payload))
     place = {name: getattr(line, name) for name in PLACE}
+    arrived_at = line.arrived_at
     if mark and mark.kind == "resubmitted" and mark.lake == lake:
         again = msgspec.structs.replace(mark, run=run)
         return marked(again, data)
     if line.reason.startswith(TRANSFORMED) and (row := _row(data)) is not None:
         place = {name: row[name] for name in PLACE}
+        if first := row.get("arrived_at"):  # earlier than the line's, where it was put again before
+            arrived_at = round(datetime.fromisoformat(first).timestamp() * 1000)
         data = msgspec.json.encode({k: v for k, v in row.items() if k not in DELIVERED})
-    arrived = Mark(kind="resubmitted", lake=lake, run=run, arrived_at=line.arrived_at, **place)
+    arrived = Mark(kind="resubmitted", lake=lake, run=run, arrived_at=arrived_at, **place)
     return marked(arrived, data)
 
 
@@ -48,6 +52,7 @@ class _Delivered(msgspec.Struct):
     shard_id: str | None
     sequence_number: str | None
     subsequence_number: int | None
+    arrived_at: datetime | None = None
 
 
 def _row(data: bytes) -> dict[str, Any] | None:

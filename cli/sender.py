@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from cli.kinesis import passing
 from cli.pace import Pace
 from cli.producer import Answer, Call, Entry, Producer
 from cli.shards import Shards
@@ -32,12 +33,13 @@ LOOKS, PAUSE = 40, 0.25
 
 
 def follow(producer: Producer, shards: Callable[[], Shards]) -> None:
-    """Ask for the shards until they are those that the stream puts records on."""
+    """Ask for the shards until they are those that the stream puts records on. Raises what asking
+    again would not mend, and the last answer when none was better."""
     for look in range(1, LOOKS + 1):
         try:
             found = shards()
-        except ValueError:
-            if look == LOOKS:
+        except Exception as error:
+            if look == LOOKS or not passing(error):
                 raise
         else:
             if producer.reshard(found, time.monotonic(), last=look == LOOKS):

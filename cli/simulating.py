@@ -6,9 +6,10 @@ from cli.entries import Entries
 from cli.errors import WrongUsage
 from cli.feeds import kind_of
 from cli.fleet import Fleet, Release, Rollout
+from cli.on_trial import OnTrial
 from cli.pace import Pace
 from cli.progress import bar
-from cli.releases import TELEMETRY, Releases
+from cli.releases import TELEMETRY
 from cli.replaying import Replay, Summary
 from events.release import Trial
 
@@ -48,12 +49,10 @@ def simulated(
     quiet: bool,
 ) -> tuple[Summary, BaseException | None]:
     """Put it; the account of it, and what ended it early. Raises NotOnTrial and WrongUsage."""
-    from cli.aws import Account
-    from cli.stacks import find
-
-    account = Account()
-    deployed = find(account.cloudformation, environment)
-    trial = Releases(account.s3, deployed.lake().bucket_name).trial(canary.name)
+    if interval <= timedelta(0):
+        raise WrongUsage("--interval is the time between a device's reports: give some, as 60s.")
+    on = OnTrial.find(environment)
+    trial = on.releases.trial(canary.name)
     fleet = fleet_of(
         trial,
         canary,
@@ -70,7 +69,7 @@ def simulated(
         )
     entries = Entries(kind_of(TELEMETRY))
     running = Replay(
-        account.kinesis, event_type=TELEMETRY, stream=deployed.flow(TELEMETRY).stream_name
+        on.account.kinesis, event_type=TELEMETRY, stream=on.deployed.flow(TELEMETRY).stream_name
     )
     with bar(
         TELEMETRY,

@@ -54,6 +54,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     endpoint_resubmission_stream_name: str = ""
     compaction_function_name: str = ""
     audit_function_name: str = ""
+    http_url: str = ""
+    """Where events are taken over HTTP; empty where they are not."""
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

@@ -50,6 +50,13 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def write_json(value: object) -> None:
+    """Data, as JSON that a person can read too."""
+    import msgspec
+
+    write(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
 def printable(text: str) -> str:
     """Text that cannot steer the terminal, whatever a payload holds."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

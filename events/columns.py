@@ -34,6 +34,7 @@ DELIVERY_COLUMNS = (
     Column("sequence_number", "string", "sequence number of the record in its shard"),
     Column("subsequence_number", "bigint", "position in an aggregated record, otherwise 0"),
     Column("resubmission", "string", "run that put the record again after it had been rejected"),
+    Column("arrived_at", "timestamp", "when the stream got the record; null in older rows"),
 )
 
 

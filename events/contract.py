@@ -8,7 +8,7 @@ comment of its column. Whether unknown fields are allowed is msgspec's own class
 """
 
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -35,6 +35,8 @@ class Contract(Struct, frozen=True, kw_only=True):
     `sort_by` names the field by which queries mostly choose events, where that is not the first of
     the partition key: compacted files are sorted by it.
     `retention` of the stream is between 24 hours and 365 days.
+    `compression` is what producers do to each record's data (events/compression.py); readers take
+    it with and without.
     """
 
     partition_key: tuple[str, ...]
@@ -44,6 +46,7 @@ class Contract(Struct, frozen=True, kw_only=True):
     capacity: OnDemand | Provisioned
     retention: timedelta
     sort_by: str = ""
+    compression: Literal["zstd"] | None = None
 
     @property
     def order(self) -> str:

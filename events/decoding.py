@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from events.compression import FRAME, decompressed
 from events.contract import Event
 from events.instants import in_utc, is_instant, mentions_instants
 from events.rejection import Reason, Rejected, rejected
@@ -56,10 +57,13 @@ class Decoder(Generic[E]):
         """The event in `data`, every datetime in UTC, or raises Rejected.
 
         With the (approximate) time of its arrival, an event from the future is rejected too.
+        Data compressed with zstd is read as well, whatever the contract says of producers.
         """
         try:
             event = self._decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if data.startswith(FRAME):
+                return self.decode(_unframed(data), arrival)
             raise rejected(data, error) from None
         instants = self._instants(event)
         if self._nested:
@@ -91,6 +95,17 @@ class Decoder(Generic[E]):
                 ) from None
         instants: tuple[datetime, ...] = self._instants(event)
         return instants
+
+
+def _unframed(frame: bytes) -> bytes:
+    """The JSON in a compressed record, which is no frame again."""
+    try:
+        data = decompressed(frame)
+    except ValueError as error:
+        raise Rejected(Reason.NOT_ZSTD, f"Compressed with zstd, but {error}") from None
+    if data.startswith(FRAME):
+        raise Rejected(Reason.NOT_JSON, "Compressed with zstd twice")
+    return data
 
 
 def partition_key(event: Event) -> str:

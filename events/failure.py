@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from events.aggregation import deaggregate
+from events.aggregation import UserRecord, deaggregate
+from events.compression import readable
 
 PREFIX = "failures/"
 BATCHES_PREFIX = f"{PREFIX}batches/"
@@ -245,11 +246,12 @@ def milliseconds(moment: datetime) -> int:
 
 
 def _users(kinesis: dict[str, Any]) -> Sequence[tuple[str, str]]:
-    """The partition key and the payload, in base64, of each user record."""
-    users = deaggregate(b64decode(kinesis["data"]))
+    """The partition key and the payload, decompressed and in base64, of each user record."""
+    data = b64decode(kinesis["data"])
+    users = deaggregate(data)
     if users is None:
-        return [(kinesis["partitionKey"], kinesis["data"])]
-    return [(user.partition_key, b64encode(user.data).decode()) for user in users]
+        users = [UserRecord(kinesis["partitionKey"], data)]
+    return [(user.partition_key, b64encode(readable(user.data)).decode()) for user in users]
 
 
 def _encoded(batch: Batch) -> Iterator[bytes]:

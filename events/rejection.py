@@ -10,6 +10,7 @@ class Reason(StrEnum):
     """Why a record is wrong: a word for metrics, logs and folder names."""
 
     EMPTY = "empty"
+    NOT_ZSTD = "not_zstd"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
     TOO_DEEP = "too_deep"

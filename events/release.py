@@ -160,9 +160,14 @@ def start(
 
     Raises Refused.
     """
+    if preparation > LONGEST_PREPARATION:
+        raise Refused(f"A preparation is at most {LONGEST_PREPARATION.days} days long.")
     soonest = now + LEAD
-    started = _whole(at or (now if backdate else soonest + preparation))
-    prepares = started - preparation
+    try:
+        started = _whole(at or (now if backdate else soonest + preparation))
+        prepares = started - preparation
+    except OverflowError:
+        raise Refused("The trial would lie beyond the years that there are.") from None
     if not backdate:
         if started < soonest:
             raise Refused(
@@ -212,7 +217,11 @@ def stop(registry: Registry, canary: str, *, now: datetime, at: datetime | None 
             f"The trial would stop at {_said(at)}, but not every function has heard of it before"
             f" {_said(soonest)}: stop it then."
         )
-    stopped = replace(trial, stopped_at=max(_whole(at or soonest), trial.started_at))
+    try:
+        stops = _whole(at or soonest)
+    except OverflowError:
+        raise Refused("The trial would stop beyond the years that there are.") from None
+    stopped = replace(trial, stopped_at=max(stops, trial.started_at))
     trials = tuple(stopped if one is trial else one for one in registry.trials)
     return Registry(version=registry.version + 1, trials=_kept(trials, now))
 
@@ -262,8 +271,6 @@ def _check(trial: Trial) -> None:
             f"{trial.canary} is canary and baseline: name the release that runs now as --baseline."
         )
     _check_metrics(trial.metrics)
-    if trial.started_at - trial.prepares_at > LONGEST_PREPARATION:
-        raise Refused(f"A preparation is at most {LONGEST_PREPARATION.days} days long.")
     if trial.prepares_at > trial.started_at:
         raise Refused("A preparation is no negative time.")
 
@@ -344,9 +351,9 @@ class Feed(Struct, frozen=True, kw_only=True, tag_field="headrace", tag="feed"):
     """Apply events of the lake to the state of this trial alone, as if they were delivered again;
     what it has seen already does not count twice. Answer: Fed.
 
-    `events` are JSON objects of DeviceTelemetry, and beside each its arrival (in the lake:
-    ingested_at) in seconds since the epoch, in ascending (device, boot_id, counter). A request of
-    Lambda's has at most 6 MB: some 10,000 events.
+    Each says when it arrived on the stream, in the lake arrived_at, so that clocks are judged as
+    they were the first time, however late delivery was. In ascending (device, boot_id, counter). A
+    request of Lambda's has at most 6 MB: some 10,000 events.
     """
 
     release: Version

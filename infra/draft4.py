@@ -1,5 +1,7 @@
 """The contract as API Gateway validates it: JSON Schema draft 4, without references.
 
+Of what API Gateway does not support, `additionalProperties` and `anyOf` are here all the same:
+fields that nobody knows and nulls cannot be told without them. No real account has seen this yet.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 """
 
@@ -20,7 +22,8 @@ formats API Gateway checks none."""
 
 
 def model(kind: type[Event]) -> dict[str, Any]:
-    """The schema of one event. What it cannot say (dates that are too early) delivery rejects."""
+    """The schema of one event. What it cannot say (dates that are too early, a bound that is itself
+    excluded) delivery rejects."""
     schema = json_schema(kind)
     found: dict[str, Any] = _converted(schema, schema["$defs"], ())
     return found
@@ -42,7 +45,7 @@ def _converted(schema: dict[str, Any], known: dict[str, Any], inside: tuple[str,
         found["enum"] = [schema["const"]]
     for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if exclusive in schema:
-            found |= {bound: schema[exclusive], exclusive: True}
+            found[bound] = schema[exclusive]  # API Gateway has no exclusive ones
     if "properties" in found:
         found["properties"] = {
             name: _converted(one, known, inside) for name, one in found["properties"].items()

@@ -78,6 +78,7 @@ class HttpIngestion(Construct):
     ) -> None:
         super().__init__(scope, name)
         self._stream = ingestion.stream.stream_name
+        self._methods: list[apigateway.Method] = []
         self._role = iam.Role(
             self, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com")
         )
@@ -190,7 +191,7 @@ class HttpIngestion(Construct):
                 for status in ("200", "207", "400", "429", "500", "503")
             ],
         )
-        self._methods: list[apigateway.Method] = [*getattr(self, "_methods", []), method]
+        self._methods.append(method)
         deployment = self.api.latest_deployment
         assert deployment is not None  # noqa: S101  the API deploys
         deployment.add_to_logical_id(schema)

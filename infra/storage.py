@@ -181,19 +181,21 @@ class Bucket(s3.Bucket):
             " prefixes that are this event type's own",
         )
 
-    def grant_look(self, reader: iam.IRole, key: str) -> None:
+    def grant_look(self, reader: iam.IRole, name: str) -> None:
         """Reading one object that may be missing, which S3 says only to whom may list the bucket:
-        to others it says that they may not read. A condition on the prefix would not do, since who
-        reads names none. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
+        to others it says that they may not read. The object's name stands for the prefix then.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html and, of the prefix,
+        https://github.com/ceph/ceph/pull/68577"""
         iam.Grant.add_to_principal(
             grantee=reader,
             actions=["s3:GetObject"],
-            resource_arns=[self.arn_for_objects(key)],
+            resource_arns=[self.arn_for_objects(name)],
         )
         iam.Grant.add_to_principal(
             grantee=reader,
             actions=["s3:ListBucket"],
             resource_arns=[self.bucket_arn],
+            conditions={"StringEquals": {"s3:prefix": name}},
         )
         self._key.grant_through("s3", reader, "kms:Decrypt")
 
@@ -213,20 +215,14 @@ class Bucket(s3.Bucket):
         )
 
     def grant_state(self, keeper: iam.IRole, name: str) -> None:
-        """Reading and replacing one object, and being told that it is not there yet: without
-        listing, S3 says of what is not there that it is forbidden."""
+        """Reading and replacing one object that is not there at first."""
+        self.grant_look(keeper, name)
         iam.Grant.add_to_principal(
             grantee=keeper,
-            actions=["s3:ListBucket"],
-            resource_arns=[self.bucket_arn],
-            conditions={"StringEquals": {"s3:prefix": name}},
-        )
-        iam.Grant.add_to_principal(
-            grantee=keeper,
-            actions=["s3:GetObject", "s3:PutObject"],
+            actions=["s3:PutObject"],
             resource_arns=[self.arn_for_objects(name)],
         )
-        self._key.grant_through("s3", keeper, "kms:Decrypt", "kms:GenerateDataKey")
+        self._key.grant_through("s3", keeper, "kms:GenerateDataKey")
 
     def grant_query(self, reader: iam.IRole, *, read: Sequence[str], keep: str) -> None:
         """What Athena needs of whoever asks it: the objects under `read`, and the results, which it

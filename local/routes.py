@@ -51,6 +51,23 @@ class Scope:
     service: str
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A validated request: the region that the client signed for and the parameters."""
+
+    region: str
+    parameters: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        """A required parameter."""
+        return self.parameters[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter; null counts as left out."""
+        value = self.parameters.get(name)
+        return default if value is None else value
+
+
 Handler = Callable[[Request], Response]
 _handlers: dict[str, Handler] = {}
 _paths: dict[tuple[str, str, re.Pattern[str]], Handler] = {}

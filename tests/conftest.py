@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     sharing = {item.path for item in items if PIPELINE in getattr(item, "fixturenames", ())}
     for item in items:
-        group = PIPELINE if item.path in sharing else str(item.path)
+        group = PIPELINE if item.path in sharing else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.path not in sharing)
 

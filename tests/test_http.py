@@ -190,6 +190,7 @@ def test_the_host_that_aws_gives_an_api_reaches_it(caller: Caller, flights: list
         ("/events", b"{}"),
         ("/events", b"[]"),
         ("/events", b'{"event_id": ""}'),
+        ("/events", b"[" * 100_000),
         ("/batches", b"[]"),
         ("/batches", b"{}"),
         ("/batches", b"[{}]"),
@@ -200,6 +201,23 @@ def test_what_is_not_the_contract_is_refused_and_nothing_is_put(
 ) -> None:
     before = caller.records()
     assert caller.post(path, body) == Answer(400, {"message": "Invalid request body"})
+    assert caller.records() == before
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (rb'"event_id":"', rb'"event_id":"\\ud800'),
+        (rb'"event_id":"', b'"event_id":"\xff'),
+    ],
+)
+def test_what_only_some_readers_take_for_json_is_none(
+    caller: Caller, flights: list[bytes], right: bytes, wrong: bytes
+) -> None:
+    before = caller.records()
+    body, changed = re.subn(right, wrong, flights[0], count=1)
+    assert changed == 1
+    assert caller.post("/events", body) == Answer(400, {"message": "Invalid request body"})
     assert caller.records() == before
 
 

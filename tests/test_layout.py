@@ -1,9 +1,12 @@
 """The house keeps its order: who may import whom, and nothing of one machine in the tree."""
 
 import ast
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = ("cli", "events", "functions", "infra", "local")
@@ -73,3 +76,9 @@ def test_nothing_in_the_tree_names_a_download_address() -> None:
         text = (ROOT / lock).read_text()
         assert "://" not in text, f"{lock} names a host"
         assert "resolved" not in text
+
+
+def test_the_tests_of_a_file_stay_in_one_process(request: pytest.FixtureRequest) -> None:
+    """What they share is made once; xdist has lost its groups to a newer pytest before."""
+    distributed = "PYTEST_XDIST_WORKER" in os.environ
+    assert request.node.nodeid.endswith("@tests/test_layout.py") == distributed

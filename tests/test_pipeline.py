@@ -17,8 +17,10 @@ import boto3
 import msgspec
 import pyathena
 import pytest
+from msgspec import structs
 
 from events import registry
+from events.compression import compressed
 from events.decoding import event_id
 from events.flight import source
 from tests.conftest import AWS, ROOT
@@ -200,8 +202,12 @@ def test_every_sample_ends_delivered_or_rejected_with_its_payload(
     pipeline.put(event_type, large)
     pipeline.put(event_type, *valid)
 
-    ids = {event_id(msgspec.json.decode(data, type=kind)) for data in valid}
     column = kind.contract.event_id
+    events = [msgspec.json.decode(data, type=kind) for data in valid]
+    others = [structs.replace(one, **{column: f"{event_id(one)}-zstd"}) for one in events]
+    pipeline.put(event_type, *(compressed(msgspec.json.encode(one)) for one in others))
+
+    ids = {event_id(one) for one in [*events, *others]}
     expected = {*wrong, large}
 
     def there() -> bool:

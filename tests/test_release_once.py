@@ -112,7 +112,8 @@ def counted(
         factor=factor,
         shards=RESHARDED if faults is not NONE else (1,),
     )
-    watcher = Watcher(state, Looks(cache), lambda _: None, lambda *_: None, 0, 0, lambda: 0.0)
+    over = (BEGAN + PREPARATION + TRIAL).timestamp()
+    watcher = Watcher(state, Looks(cache), lambda _: None, lambda *_: None, 0, 0, lambda: over)
     found = state.digest(trial()), watcher.seen(trial())
     state.flush(trial())
     return found

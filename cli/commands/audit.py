@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import Interrupted, NotProven, WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import say, show, write
+from cli.terminal import say, show, write, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,8 +61,6 @@ def audit(
       4    records are missing, or what was asked for cannot be proven
       130  interrupted; nothing is to be undone
     """
-    import msgspec
-
     from cli.athena import Database
     from cli.auditing import Audit, Steps
     from cli.aws import Account
@@ -112,7 +110,7 @@ def audit(
         )
     )
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(report)).decode())
+        write_json(report)
     else:
         _print(report)
         say(_told(report, running))

@@ -6,7 +6,7 @@ import typer
 
 from cli.errors import Interrupted, NotCompacted, WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import say, show, write
+from cli.terminal import say, show, write_json
 
 if TYPE_CHECKING:
     from cli.compacting import Compacted, Compaction, Report
@@ -36,8 +36,6 @@ def compact(
       headrace compact flight
       headrace compact flight --date 2013-07-04 --date 2013-07-05
     """
-    import msgspec
-
     from cli.aws import Account
     from cli.compacting import Compaction
     from cli.stacks import find
@@ -52,7 +50,7 @@ def compact(
         report.compacted, report.dry_run = [], False
         _run(compaction, report, [one.event_date for one in due], quiet=as_json)
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(report)).decode())
+        write_json(report)
     elif dry_run:
         _print(due)
         say(f"{len(due):,} event dates are due.{_why(report)}")

@@ -6,7 +6,7 @@ import typer
 
 from cli.errors import ForbiddenChange, WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import say, show, write
+from cli.terminal import say, show, write_json
 
 if TYPE_CHECKING:
     from cli.differences import Difference
@@ -52,8 +52,6 @@ def diff(
       0  deploy: nothing differs, or no difference is forbidden
       3  do not deploy: a change is forbidden
     """
-    import msgspec
-
     from cli.aws import Account
     from cli.differences import differences
     from cli.stacks import find
@@ -66,7 +64,7 @@ def diff(
     account = Account()
     found = differences(account, find(account.cloudformation, environment), only=event_type)
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
     else:
         _print(found)
     forbidden = sum(one.verdict == "forbidden" for one in found)

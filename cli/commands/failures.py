@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import counted, say, show, write
+from cli.terminal import counted, say, show, write, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,13 +60,11 @@ def list_(
       headrace failures list --function delay_alerts --since 2d
       headrace failures list --json
     """
-    import msgspec
-
     from cli.standing import standing
 
     found = standing(environment, function=function, since=since)
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
         return
     if found.batches:
         _print(found.batches)
@@ -93,14 +91,12 @@ def show_(
       headrace failures show 3f9c2a --limit 1 --payload
       headrace failures show 3f9c2a --json
     """
-    import msgspec
-
     from cli.standing import archive_of
 
     [stored] = archive_of(environment).find([failure_id])
     batch = stored.batch()
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(batch)).decode())
+        write_json(batch)
     else:
         _describe(batch, limit, whole=whole)
 

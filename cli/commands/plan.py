@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import write
+from cli.terminal import write_json
 
 if TYPE_CHECKING:
     from cli.plan.measured import Measured
@@ -21,7 +21,10 @@ def plan(
     rate: Annotated[
         float | None, typer.Option(metavar="R", help="Events per second, in the mean.")
     ] = None,
-    size: Annotated[float | None, typer.Option(metavar="B", help="Bytes of an event.")] = None,
+    size: Annotated[
+        float | None,
+        typer.Option(metavar="B", help="Bytes of an event, as they go over the wire."),
+    ] = None,
     from_stream: Annotated[
         str | None, typer.Option(metavar="NAME", help="Measure a stream of the account.")
     ] = None,
@@ -83,8 +86,6 @@ def plan(
       headrace plan --from-type flight --days 30
       headrace plan --rate 3000 --size 1024 --explain
     """
-    import msgspec
-
     from cli.plan.load import Assumptions, Load
     from cli.plan.planning import planned
     from cli.plan.telling import tell
@@ -110,7 +111,7 @@ def plan(
     ).checked()
     result = planned(load, prices(), mode=chosen, measured=found)
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(result)).decode())
+        write_json(result)
         return
     tell(result, explained=explain)
 

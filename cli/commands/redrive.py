@@ -10,7 +10,7 @@ import typer
 
 from cli.errors import Interrupted, NotRecovered, Overtaken, WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import counted, say, show, write
+from cli.terminal import counted, say, show, write, write_json
 
 if TYPE_CHECKING:
     from cli.aws import Account
@@ -87,13 +87,11 @@ def redrive(
 
 
 def _tell(account: "Account", stored: list["Stored"], together: int, *, as_json: bool) -> None:
-    import msgspec
-
     from cli.planning import plan
 
     planned = plan(stored, account.functions, account.kinesis, together=together)
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(planned)).decode())
+        write_json(planned)
         return
     _print_plan(planned)
     if planned.functions:
@@ -148,15 +146,13 @@ def _run(
     quiet: bool,
 ) -> None:
     """Do it, and account for it, however it ends."""
-    import msgspec
-
     from cli.redrive import Run
 
     run = Run(account, archive, bucket)
     with run.held(say), _on_interrupt(run.interrupt):
         receipt, error = run.redrive(selected(), together=together, shown=not quiet)
     if quiet:
-        write(msgspec.json.format(msgspec.json.encode(receipt)).decode())
+        write_json(receipt)
     else:
         write(receipt.sentence())
         if receipt.totals.batches:

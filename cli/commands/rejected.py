@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import printable, say, show, write
+from cli.terminal import printable, say, show, write, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,15 +62,13 @@ def list_(
       headrace rejected list flight
       headrace rejected list flight --since 2d --json
     """
-    import msgspec
-
     from cli.rejections import counted, reasons
 
     account, flow, lake = _found(event_type, environment)
     answer = _database(account, lake).ask(counted(flow, _choice(reason, since)))
     found = reasons(answer)
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
         return
     if found:
         _print(found)
@@ -100,15 +98,13 @@ def show_(
       headrace rejected show flight --limit 1 --payload
       headrace rejected show flight --json | jq -r '.[].payload | @base64d'
     """
-    import msgspec
-
     from cli.rejections import lines, listed
 
     account, flow, lake = _found(event_type, environment)
     answer = _database(account, lake).ask(listed(flow, _choice(reason, since), limit))
     found = list(lines(answer))
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
         return
     for line in found:
         _describe(line, whole=whole)
@@ -208,8 +204,6 @@ def _stream(flow: "Flow", choice: "Choice") -> str:
 
 def _plan(account: "Account", job: Job) -> None:
     """Say what would be put."""
-    import msgspec
-
     from cli.athena import readable
     from cli.rejections import Total, totalled, totals
 
@@ -217,7 +211,7 @@ def _plan(account: "Account", job: Job) -> None:
     found = totals(answer)
     if job.as_json:
         plan = {"delivery_stream": job.stream, "reasons": found}
-        write(msgspec.json.format(msgspec.json.encode(plan)).decode())
+        write_json(plan)
         return
     if found:
         rows = [(one.reason, f"{one.records:,}", readable(one.bytes)) for one in found]
@@ -239,8 +233,6 @@ def _plan(account: "Account", job: Job) -> None:
 def _run(account: "Account", job: Job) -> None:
     import uuid
     from functools import partial
-
-    import msgspec
 
     from cli.firehose import PutRecordBatch
     from cli.progress import bar
@@ -268,7 +260,7 @@ def _run(account: "Account", job: Job) -> None:
             lines(answer), run=run, event_type=name, stream=job.stream, progress=progress
         )
     if job.as_json:
-        write(msgspec.json.format(msgspec.json.encode(summary)).decode())
+        write_json(summary)
     else:
         write(f"Put {summary.put:,} {name} records on {job.stream}, as run {run}.")
         for key in summary.receipts:
@@ -330,6 +322,8 @@ def _describe(line: "Line", *, whole: bool) -> None:
 
     from rich.text import Text
 
+    from events.compression import readable
+
     where = "Firehose does not say where it stood"
     if line.sequence_number:
         place = f"{line.sequence_number}.{line.subsequence_number or 0}"
@@ -342,7 +336,7 @@ def _describe(line: "Line", *, whole: bool) -> None:
     )
     if line.run:
         show(Text(f"  resubmitted by run {line.run}", style="dim"))
-    data = b64decode(line.payload)
+    data = readable(b64decode(line.payload))
     try:
         text = printable(data.decode())
     except UnicodeDecodeError:

@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import MissingStack
 from cli.options import AsJson, Environment
-from cli.terminal import laid_out, say, show, write
+from cli.terminal import laid_out, say, show, write, write_json
 
 if TYPE_CHECKING:
     from cli.ledger import State, Unready
@@ -19,7 +19,8 @@ def status(
     as_json: AsJson = False,
     environment: Environment = "dev",
 ) -> None:
-    """Show, per event type, its stream, what came in, was delivered and was rejected.
+    """Show, per event type, its stream, its address where events are taken over
+    HTTP, what came in, was delivered and was rejected.
 
     What is open is neither: it is on its way, or failed on it and lies below
     errors/ in the lake. All numbers are CloudWatch's, about a minute late on AWS;
@@ -30,8 +31,6 @@ def status(
       headrace status
       headrace status --days 1 --json
     """
-    import msgspec
-
     from cli.aws import Account
     from cli.ledger import State, states
     from cli.stacks import find
@@ -47,7 +46,7 @@ def status(
             f"with `cdk deploy --all -c env={environment}`."
         )
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
         return
     _print(found)
     ready = [one for one in found if isinstance(one, State)]
@@ -59,7 +58,7 @@ def status(
 
 
 def _print(found: list["State | Unready"]) -> None:
-    """A line per type, and its stream's name below, which is too long to stand beside."""
+    """A line per type, and below what is too long to stand beside: its stream and its address."""
     from rich.table import Table
     from rich.text import Text
 
@@ -90,6 +89,8 @@ def _print(found: list["State | Unready"]) -> None:
         if isinstance(state, State):
             trouble = "" if state.stream_status == "ACTIVE" else f" is {state.stream_status}"
             show(Text(f"  {state.stream}{trouble}", style="dim"))
+            if state.http_url:
+                show(Text(f"  {state.http_url}", style="dim"))
         else:
             show(Text(f"  {state.problem}", style="dim"))
 

@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 
 from cli.options import AsJson
-from cli.terminal import show, write
+from cli.terminal import show, write_json
 from events import registry
 from events.contract import Event
 
@@ -32,7 +32,7 @@ def types(*, as_json: AsJson = False) -> None:
     """
     found = [_described(name, kind) for name, kind in registry.types().items()]
     if as_json:
-        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+        write_json(found)
         return
     from rich.table import Table
 

@@ -29,6 +29,8 @@ SCAN_LIMIT = 10_000_000_000
 FUNCTION_SECONDS = 900
 COMPACTIONS = 4
 """A day: compaction_hours of dev."""
+HTTP_RATE = 50
+"""Requests per second of an API key, where nothing else is said: infra/http_settings.py."""
 PRODUCER_EVENTS = 100_000
 """Per second and process; the producer's benchmark measures more."""
 
@@ -58,7 +60,7 @@ def growth(load: Load, mode: Mode) -> list[Grown]:
     planned = wire(load).shards
     found = []
     for factor in FACTORS:
-        grown = msgspec.structs.replace(load, rate=load.rate * factor)
+        grown = msgspec.structs.replace(load, rate=load.rate * factor, http=load.http * factor)
         sized = wire(grown)
         used = sorted(limits(grown, sized, planned, mode), key=lambda limit: -limit.used)
         found.append(
@@ -106,6 +108,13 @@ def limits(load: Load, found: Wire, planned: int, mode: Mode) -> Iterator[Limit]
         used=rate / (load.producers * PRODUCER_EVENTS),
         change="more processes that put (--producers)",
     )
+    if load.http:
+        yield Limit(
+            name="requests/s of an API key (Http.rate)",
+            used=load.http * load.peak / assumed.api_batch.value / HTTP_RATE,
+            change="batches (POST /batches) in place of single events, or a higher rate, up to"
+            " 10,000 (http in infra/environments.py)",
+        )
     day = load.bytes * assumed.parquet.value / MONTH_DAYS
     yield Limit(
         name="bytes a query may scan (scan_limit_bytes of dev)",

@@ -16,8 +16,12 @@ SHARD_BYTES_OUT = 2 * MIB
 LARGEST_RECORD_BYTES = 10 * MIB
 """What a record may hold with its key, where the stream says so; 1 MiB where it does not."""
 FAN_OUT_CONSUMERS = 20
+MOST_EVENTS, MOST_PEAK = 1e9, 1e5
+"""Per second, and over the mean: one hour of all that CloudWatch keeps is 10,920 times it."""
 RETENTION_HOURS = range(24, 8_760 + 1)
 
+ROUNDS = 1_000
+"""In which shards are counted up."""
 MAGIC_AND_CHECKSUM = 4 + 16
 SUB_RECORD = 8
 """Bytes that an aggregated record adds: once, and to each event beside its key."""
@@ -142,10 +146,25 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     def checked(self) -> "Load":
         """Itself. Raises WrongUsage for what cannot be meant."""
-        if not 0 < self.rate < inf:
+        if not 0 < self.rate <= MOST_EVENTS:
             raise WrongUsage(
-                f"A rate of {self.rate:g} events a second is no load: give --rate above 0, or"
-                " measure one with --from-stream or --from-type."
+                f"A rate of {self.rate:g} events a second is no load: give --rate above 0 and up"
+                f" to {MOST_EVENTS:g}, or measure one with --from-stream or --from-type."
+            )
+        if not 1 <= self.peak <= MOST_PEAK:
+            raise WrongUsage(
+                f"A peak of {self.peak:g} times the mean is none: give --peak from 1 to"
+                f" {MOST_PEAK:,.0f}."
+            )
+        if not 0 <= self.http <= self.rate:
+            raise WrongUsage(
+                f"Of {self.rate:g} events a second {self.http:g} cannot come over HTTP: give --http"
+                " from 0 to --rate."
+            )
+        if not 0 <= self.linger < inf:
+            raise WrongUsage(
+                f"An event cannot wait {self.linger:g} seconds: give --linger from 0, 0.1 for what"
+                " the producer does."
             )
         if not 0 < self.size < inf:
             raise WrongUsage(f"Events of {self.size:g} bytes are none: give --size above 0.")
@@ -202,25 +221,32 @@ def wire(load: Load) -> Wire:
     https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html
     Aggregated, one producer puts a record per shard when it is full or `linger` has passed. As the
     size of its records follows from the number of shards and the reverse, shards are counted up
-    until they suffice.
+    until they suffice. Where the count does not settle, each shard more makes as many more records,
+    until there is one event in each.
     """
     key = load.assumed.key_bytes.value
     if not load.aggregated:
-        return _sized(load, 1, events=1.0, record=load.size, shard_bytes=load.size + key)
+        return _plain(load)
     event = load.size + key + SUB_RECORD
     limit = max(1.0, (load.record - MAGIC_AND_CHECKSUM) // event)
     shards = 1
-    while True:
+    for _ in range(ROUNDS):
         come = load.rate / load.producers / shards * load.linger
         events = max(1.0, min(limit, come))
         if events == 1.0:
-            plain = msgspec.structs.replace(load, aggregated=False)
-            return wire(plain)
+            break
         record = events * event + MAGIC_AND_CHECKSUM
         found = _sized(load, shards, events=events, record=record, shard_bytes=record + key)
         if found.shards <= shards:
             return found
         shards = found.shards
+    return _plain(load)
+
+
+def _plain(load: Load) -> Wire:
+    """An event a record."""
+    in_shard = load.size + load.assumed.key_bytes.value
+    return _sized(load, 1, events=1.0, record=load.size, shard_bytes=in_shard)
 
 
 def _sized(load: Load, least: int, *, events: float, record: float, shard_bytes: float) -> Wire:

@@ -18,8 +18,10 @@ class Modes(msgspec.Struct, frozen=True, kw_only=True):
     """USD of the stream alone in a month, with what its consumers read, by mode.
 
     `peak`: from this ratio of peak to mean on, shards that carry the peak all day cost more than
-    on-demand; null when there is none below 10,000. `advantage_rate`: from this many events/s of
-    the account on, On-demand Advantage costs less than the standard; null when it never does.
+    on-demand; null when there is none below 10,000. Where records are aggregated both change
+    with it: over more shards each record holds fewer events. `advantage_rate`: from this many
+    events/s of the account on, On-demand Advantage costs less than the standard; null when it never
+    does.
     """
 
     usd: dict[Mode, float]
@@ -34,7 +36,7 @@ def modes(load: Load, prices: Prices) -> Modes:
 
     def by_peak(peak: float) -> float:
         spiky = msgspec.structs.replace(load, peak=peak)
-        return _usd(spiky, prices, "provisioned") - usd["on-demand"]
+        return _usd(spiky, prices, "provisioned") - _usd(spiky, prices, "on-demand")
 
     def by_rate(rate: float) -> float:
         busy = msgspec.structs.replace(load, rate=rate)

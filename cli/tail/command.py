@@ -53,7 +53,7 @@ def follow(
         if not (once or files.look()):
             say(f"headrace: There is no file {' or '.join(flow.paths)} yet: it is waited for.")
         checkpoint = Checkpoint(folder or state_folder(), stream, flow.paths)
-        outlet = Outlet(account.kinesis, stream)
+        outlet = Outlet(account.kinesis, stream, kind_of(flow.type).contract.compression)
         tails.append(
             Tail(
                 event_type=flow.type,

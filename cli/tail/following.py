@@ -204,10 +204,15 @@ class Follower:
             pending.popleft()
 
     def first_line(self, log: Log) -> bytes:
-        """What stands at the beginning of a log, which a header is."""
+        """What stands at the beginning of a log, which a header is; nothing where it is longer than
+        what is kept of the log, and its file holds something else by now."""
         if log.first is None:
-            handle = self._opened(log)
-            data = handle.read(0, LONGEST) if handle else b""
+            data = log.head
+            if b"\n" not in data:
+                handle = self._opened(log)
+                data = handle.read(0, LONGEST) if handle else b""
+                if handle is None or not _intact(log, handle):
+                    return b""
             log.first = data.partition(b"\n")[0].rstrip(b"\r")
         return log.first
 

@@ -3,7 +3,7 @@
 import atexit
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cli.errors import Failure
 from cli.producer import Retry, Tally
@@ -23,9 +23,17 @@ MOST = 100_000
 class Outlet:
     """Puts records on a stream; who uses it is told of them in its own thread, in `turn`."""
 
-    def __init__(self, kinesis: "KinesisClient", stream: str) -> None:
+    def __init__(
+        self, kinesis: "KinesisClient", stream: str, compression: Literal["zstd"] | None = None
+    ) -> None:
         self._told: SimpleQueue[Delivery | None] = SimpleQueue()
-        self._producer = Producer(kinesis, stream, on_delivery=self._told.put, retry=FOR_EVER)
+        self._producer = Producer(
+            kinesis,
+            stream,
+            on_delivery=self._told.put,
+            compression=compression,
+            retry=FOR_EVER,
+        )
         self._bytes = 0
         self.pending = 0
         """Records of which it is not known whether they are on the stream."""

@@ -63,6 +63,9 @@ class Parser:
         self._pattern = _compiled(rules)
         self._plain = rules.format == "json" and not (rules.fields or rules.times)
         _check(kind, rules, self._names)
+        self._constants = {
+            field: _constant(kind, field, value) for field, value in rules.constants.items()
+        }
 
     @property
     def header(self) -> bool:
@@ -75,7 +78,7 @@ class Parser:
         if not data.strip():
             return None
         now = datetime.now(UTC)
-        if self._plain and not self._rules.constants:
+        if self._plain and not self._constants:
             try:
                 return key_of(self._decode(data, now), data), data
             except Rejected as rejected:
@@ -86,6 +89,8 @@ class Parser:
             event = self._decode(made, now)
         except Rejected as rejected:
             return self._as_it_is(data, rejected.reason)
+        except RecursionError:
+            return self._as_it_is(data, Reason.TOO_DEEP)
         except (ValueError, csv.Error) as error:
             wrong = isinstance(error, msgspec.ValidationError)
             return self._as_it_is(data, Reason.WRONG_TYPE if wrong else Reason.NOT_OBJECT)
@@ -101,7 +106,7 @@ class Parser:
         """The event of a line, as JSON; raises ValueError for a line that the rules do not fit."""
         values = self._values(data, first)
         if self._plain:
-            return self._encode({**self._rules.constants, self._id: name, **values})
+            return self._encode({**self._constants, self._id: name, **values})
         taken = {
             field: values[self._rules.fields.get(field, field)]
             for field in self._names
@@ -117,7 +122,7 @@ class Parser:
             if isinstance(written := taken.get(field), str):
                 moment = datetime.strptime(written, form)  # noqa: DTZ007  it may have an offset
                 taken[field] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        whole = {**self._rules.constants, self._id: name, **taken}
+        whole = {**self._constants, self._id: name, **taken}
         return self._encode(msgspec.convert(whole, self._kind, strict=False))
 
     def _values(self, data: bytes, first: Callable[[], bytes]) -> dict[str, Any]:
@@ -138,6 +143,15 @@ class Parser:
 
 def _encoded(kind: type[Event], name: str) -> str:
     return next(it.encode_name for it in msgspec.structs.fields(kind) if it.name == name)
+
+
+def _constant(kind: type[Event], name: str, value: object) -> object:
+    """A constant as its field has it: the command line knows only text."""
+    type_ = next(it.type for it in msgspec.structs.fields(kind) if it.encode_name == name)
+    try:
+        return msgspec.convert(value, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise WrongUsage(f"{name} cannot be {value!r}: {error}. Correct the constant.") from None
 
 
 def _compiled(rules: Rules) -> "re.Pattern[str] | None":

@@ -99,7 +99,6 @@ def flight(row: Row, clock: Clock, zone: str) -> Flight:
     scheduled_arrival = clock(row.sched_arr_time, zone)
     if scheduled_arrival < scheduled_departure:
         scheduled_arrival = clock(str(int(row.sched_arr_time) + 2400), zone)
-    departure_delay, arrival_delay = _number(row.dep_delay), _number(row.arr_delay)
     return Flight(
         event_id=f"{row.year}-{row.month:0>2}-{row.day:0>2}-{row.carrier}-{row.flight}-{row.origin}",
         carrier=row.carrier,
@@ -108,11 +107,11 @@ def flight(row: Row, clock: Clock, zone: str) -> Flight:
         origin=row.origin,
         destination=row.dest,
         scheduled_departure=scheduled_departure,
-        departure=_later(scheduled_departure, departure_delay),
-        departure_delay=departure_delay,
+        departure=_later(scheduled_departure, row.dep_delay),
+        departure_delay=_number(row.dep_delay),
         scheduled_arrival=scheduled_arrival,
-        arrival=_later(scheduled_arrival, arrival_delay),
-        arrival_delay=arrival_delay,
+        arrival=_later(scheduled_arrival, row.arr_delay),
+        arrival_delay=_number(row.arr_delay),
         air_time=_number(row.air_time),
         distance=int(row.distance),
     )
@@ -124,10 +123,26 @@ def instant(day: date, hhmm: str, zone: str) -> datetime:
     Of the two equal times when the clock is put back it is the first. A time that the clock skips
     when it is put forward is read on the clock as it was before.
     """
+    midnight = _midnight(day, zone)
+    if midnight is not None:
+        return midnight + _into(hhmm)
+    local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+    return (local + _into(hhmm)).astimezone(UTC)
+
+
+@cache
+def _midnight(day: date, zone: str) -> datetime | None:
+    """When a day begins, in UTC; None when its clock, or that of the next two, is changed."""
+    local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+    changed = local.utcoffset() != (local + timedelta(days=3)).utcoffset()
+    return None if changed else local.astimezone(UTC)
+
+
+@cache
+def _into(hhmm: str) -> timedelta:
+    """How far into a day a clock shows so many hours and minutes."""
     hours, minutes = divmod(int(hhmm), 100)
-    days, hours = divmod(hours, 24)
-    local = datetime(day.year, day.month, day.day, hours, minutes, tzinfo=ZoneInfo(zone))
-    return (local + timedelta(days=days)).astimezone(UTC)
+    return timedelta(hours=hours, minutes=minutes)
 
 
 NONE = "NA"
@@ -137,8 +152,13 @@ def _number(text: str) -> int | None:
     return None if text == NONE else int(text)
 
 
-def _later(scheduled: datetime, delay: int | None) -> datetime | None:
-    return None if delay is None else scheduled + timedelta(minutes=delay)
+def _later(scheduled: datetime, delay: str) -> datetime | None:
+    return None if delay == NONE else scheduled + _delay(delay)
+
+
+@cache
+def _delay(minutes: str) -> timedelta:
+    return timedelta(minutes=int(minutes))
 
 
 def _file(name: str) -> Path:

@@ -94,7 +94,8 @@ class ReleaseVerdict(Event, frozen=True, kw_only=True, gc=False, forbid_unknown_
     )
 
     event_id: Annotated[
-        str, Meta(min_length=1, max_length=128, description="verdict, canary, trial and look")
+        str,
+        Meta(min_length=1, max_length=128, description="verdict, canary, trial, look and its time"),
     ]
     looked_at: Annotated[Instant, Meta(description="event time: when the state was read")]
     trial: Annotated[int, Meta(ge=1, le=2**31 - 1, description="number of the trial")]
@@ -114,7 +115,7 @@ class ReleaseVerdict(Event, frozen=True, kw_only=True, gc=False, forbid_unknown_
     soak_minutes: Annotated[int, Meta(ge=0, le=10_080, description="nothing passes sooner")]
     started_at: Annotated[Instant, Meta(description="when the trial began")]
     elapsed_seconds: Annotated[
-        Count, Meta(description="from the start to the latest event time counted")
+        Count, Meta(description="from the start to the latest event time counted, or to the look")
     ]
     arm_canary: Annotated[Arm, Meta(description="counts of the canary")]
     arm_baseline: Annotated[Arm, Meta(description="counts of the baseline")]

@@ -1,11 +1,11 @@
 """What was rejected, kept with its reason: JSON lines in the lake, which SQL reads.
 
 A line is {reason, detail, payload, arrived_at, rejected_at, shard_id, sequence_number,
-subsequence_number}; the payload in base64 as it came, without a mark that it carried, times in
-epoch milliseconds. A record that was resubmitted and rejected again has the place and the arrival
-that it had on the stream. One object holds the lines of one invocation and arrival date. Its name
-follows from the records in it: the same batch, tried again, writes the same objects again and not a
-second copy.
+subsequence_number}; the payload in base64 as it came, but decompressed and without a mark that it
+carried, times in epoch milliseconds. A record that was resubmitted and rejected again has the place
+and the arrival that it had on the stream. One object holds the lines of one invocation and arrival
+date. Its name follows from the records in it: the same batch, tried again, writes the same objects
+again and not a second copy.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from events.compression import readable
 from functions.delivery_transform.reading import Record, read
 from functions.delivery_transform.transform import Rejection
 
@@ -59,7 +60,7 @@ def objects(
         line = Line(
             reason=rejection.reason,
             detail=rejection.detail,
-            payload=b2a_base64(data, newline=False).decode("ascii"),
+            payload=b2a_base64(readable(data), newline=False).decode("ascii"),
             arrived_at=arrived,
             rejected_at=moment,
             shard_id=rejection.shard_id,

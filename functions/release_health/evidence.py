@@ -92,8 +92,9 @@ class Evidence:
     switched: int = 0
     """Devices that reported both releases: they are in both arms' `devices`."""
     elapsed_seconds: int = 0
-    """From the trial's start to the latest event time counted: not a clock, so that the same
-    evidence has the same score at any time."""
+    """From the trial's start to the latest event time counted, but not beyond the look at it: one
+    device with a fast clock would end the soak. The score asks no clock of its own, so that the
+    same evidence has the same score at any time."""
 
 
 class Verdict(StrEnum):

@@ -136,8 +136,6 @@ class Gathering:
     def __init__(self, trials: Iterable[Trial]) -> None:
         self.courses = [Course(trial) for trial in trials]
         self.unknown = 0
-        self.first: Cause | None = None
-        """The record of the first report that goes to the state."""
         self._concerned: dict[str, list[tuple[Course, int]]] = {}
         for course in self.courses:
             self._concerned.setdefault(course.trial.canary, []).append((course, CANARY))
@@ -149,8 +147,6 @@ class Gathering:
         if concerned is None:
             self.unknown += 1
             return
-        if self.first is None:
-            self.first = cause
         time = event.event_time.timestamp()
         for course, arm in concerned:
             course.take(arm, cause.arrived, time, event)

@@ -29,7 +29,7 @@ from functions.release_health.watching import Watcher
 from functions.shared import tools
 from functions.shared.emitter import Emitter
 from functions.shared.ledger import described, settle
-from functions.shared.processor import Batch, process
+from functions.shared.processor import Batch, process, records
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -51,8 +51,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return answer(event, registry, _watcher())
     gathering = Gathering(open_trials(registry, datetime.now(UTC)))
     batch: Batch[Any] = process(event, decoder, gathering.take)
-    if gathering.first is not None:
-        _count(gathering, batch)
+    if any(course.reports for course in gathering.courses):
+        _count(gathering, batch, event)
     counts = asdict(gathering.tally())
     tools.count(
         {f"Reports{name.capitalize()}": number for name, number in counts.items()},
@@ -61,14 +61,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return settle(batch, logger, SERVICE)
 
 
-def _count(gathering: Gathering, batch: Batch[Any]) -> None:
+def _count(gathering: Gathering, batch: Batch[Any], event: dict[str, Any]) -> None:
     """Bring the batch to the state; where that fails all of it is tried again."""
     watcher = _watcher()
     try:
         watcher.state.apply(gathering.courses)
     except Unavailable as error:
-        if gathering.first is not None:
-            batch.fail(gathering.first, error, 0)
+        first, _, _ = next(records(event))
+        batch.fail(first, error, 0)
         return
     for course in gathering.courses:
         if course.tally.counted:

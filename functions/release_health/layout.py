@@ -55,7 +55,7 @@ shelf and one per hour at most, and so stays below the 3,999 arguments that Elas
 takes: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/SupportedCommands.html"""
 SECONDS_TO_LIVE = 14 * 86_400
 """From the last report: twice the retention of the stream, so that no report can come back to a
-state that has forgotten it."""
+state that has forgotten it. The sums of a trial that is longer are renewed by its looks."""
 
 Report = bytes
 """A bucket's number and what apply.lua calls REPORT after it: sorting them sorts by bucket, shelf,

@@ -74,8 +74,8 @@ class Looks:
         return int(found.get(b"looks", 0)), verdict, int(first)
 
     def forget(self, trial: Trial) -> None:
-        """What was concluded, for a state that is built again. The number of looks stays, since
-        ids derive from it, and so do the alerts: nobody is told the same twice."""
+        """What was concluded, for a state that is built again. The number of looks stays, which
+        no two looks shall share, and so do the alerts: nobody is told the same twice."""
         fields = ("verdict", "told", "told_at", *(f"first.{one}" for one in Verdict))
         self._run(plain(layout.LOOK, "HDEL", layout.looks(trial), *fields))
 

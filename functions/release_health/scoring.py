@@ -34,7 +34,7 @@ from math import log, log1p
 
 from events.release import Metric, Trial
 from functions.release_health.comparable import placebo, sample_ratio
-from functions.release_health.episodes import effect, hours, interval, more, not_more
+from functions.release_health.episodes import effect, hours, interval, more, not_more, total
 from functions.release_health.eprocess import above, log_sum, percent, radius
 from functions.release_health.evidence import (
     Arm,
@@ -170,7 +170,7 @@ def _size(metric: Metric, alpha: float, evidence: Evidence) -> MetricScore:
     recent: Difference | None = None
     whole: Difference | Untold = Untold("Neither release has reported it yet.")
     latest = max(evidence.elapsed_seconds // HOUR - 1, 0)
-    check, recent_known = placebo(None, None), False
+    check = placebo(None, None)
     for hour, one, other in restarts(canary, baseline):
         try:
             whole = difference(one, other)
@@ -179,8 +179,8 @@ def _size(metric: Metric, alpha: float, evidence: Evidence) -> MetricScore:
         else:
             log_e = above(worse * whole.mean - log1p(metric.tolerance), whole.variance)
             found.append(_Restart(hour, log_e, percent(whole.mean)))
-        if hour <= latest and not recent_known:
-            recent, recent_known = (whole if isinstance(whole, Difference) else None), True
+        if hour >= latest:
+            recent = whole if isinstance(whole, Difference) else None
         if not hour:
             check = placebo(one, other)
     events = sum(sum(one.events) for one in canary), sum(sum(one.events) for one in baseline)
@@ -219,23 +219,24 @@ def _cleared(metric: Metric, worse: float, seen: Difference | None) -> float:
 
 def _crashes(metric: Metric, alpha: float, canary: Arm, baseline: Arm) -> MetricScore:
     seen = hours(canary.crashes, baseline.crashes)
-    counts = sum(one.canary for one in seen), sum(one.baseline for one in seen)
+    whole = total(seen)
+    counts = whole.canary, whole.baseline
     least = min(canary.devices, baseline.devices)
     if least < LEAST_BUCKETS or not seen:
         reason = "There is no hour in which both releases reported."
         if least < LEAST_BUCKETS:
             reason = f"One arm has {least} devices: {LEAST_BUCKETS} are needed to compare crashes."
         return _untold(metric, canary, baseline, counts, reason, _NO_PAST)
-    found = []
-    for hour in sorted({0} | {one.hour for one in seen}):
-        late = [one for one in seen if one.hour >= hour]
-        found.append(_Restart(hour, more(late, metric.tolerance), percent(effect(late))))
+    found = [
+        _Restart(late.hour, log_e, percent(effect(late)))
+        for late, log_e in more(seen, metric.tolerance)
+    ]
     most = max(found, key=lambda one: one.spent)
-    low, high = interval(seen, alpha)
+    low, high = interval(whole, alpha)
     return MetricScore(
         metric=metric.name,
         weight=metric.weight,
-        effect=percent(effect(seen)),
+        effect=percent(effect(whole)),
         low=percent(low),
         high=percent(high),
         log_e_fail=most.spent,

@@ -15,10 +15,11 @@ class Settings(StatefulSettings):
 
     reads: ClassVar[str] = "device_telemetry"
     emits: ClassVar[str] = "release_verdict"
-    # A batch costs one round trip and up to 64 calls of a script, whatever its size: a second's
-    # reports at once are cheaper than each by itself, and soon enough for a verdict. The cache may
-    # be away for minutes; what is given up after that is in the failure archive, but a device's
-    # window has moved on when it is redriven: it is worth trying for an hour.
+    # A batch costs one round trip and up to 64 calls of a script, whatever its size, as long as no
+    # bucket has more than 500 of it: a second's reports at once are cheaper than each by itself,
+    # and soon enough for a verdict. The cache may be away for minutes; what is given up after that
+    # is in the failure archive, but a device's window has moved on when it is redriven: it is worth
+    # trying for an hour.
     consumption: ClassVar[Consumption] = Consumption(
         batch_size=5_000,
         window=timedelta(seconds=1),

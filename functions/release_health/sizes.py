@@ -44,13 +44,13 @@ def restarts(
     for hour in sorted(hours, reverse=True):
         for arm, windows in enumerate(arms):
             while windows and windows[-1].hour >= hour:
-                totals[arm] = _added(windows.pop(), totals[arm])
+                one, later = windows.pop(), totals[arm]
+                totals[arm] = added(one, later) if later else one
         yield hour, totals[0], totals[1]
 
 
-def _added(one: Window, other: Window | None) -> Window:
-    if other is None:
-        return one
+def added(one: Window, other: Window) -> Window:
+    """Both together, from the hour of the first on."""
     return Window(
         hour=one.hour,
         events=_rows(one.events, other.events),

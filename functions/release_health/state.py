@@ -5,17 +5,20 @@ layout.py says how it lies there, apply.lua how a report is counted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import floor
 from pathlib import Path
 from typing import NamedTuple
 
 from events.release import Digested, Held, Trial
 from functions.release_health import layout
-from functions.release_health.cache import Cache, Script, plain, scripted
+from functions.release_health.cache import Cache, Command, Script, plain, scripted
 from functions.release_health.evidence import BUCKETS, Arm, Episodes, Evidence, Row, Window
 from functions.release_health.gathering import HOUR, Course
+from functions.release_health.sizes import added
 
 APPLY = Script.of((Path(__file__).parent / "apply.lua").read_text(encoding="utf-8"))
 ARMS = ("c", "b")
@@ -24,8 +27,11 @@ SINGLE_HOURS = 48
 """The latest hours that restart the score each by itself; older ones are added up by the day."""
 DAY = 24
 SETTLED_HOURS = 6
-"""Hours further back hardly change any more: a look takes them as they were a minute ago."""
-SETTLED_READ_SECONDS = 60
+"""Hours further back hardly change any more: a look takes them as they were when it was last their
+turn to be read."""
+SETTLED_READ_SECONDS = 600
+RENEWED_HOURS = layout.SECONDS_TO_LIVE // HOUR // 2
+"""Hours further back are kept alive by who reads them: no report does so any more."""
 
 Hash = Mapping[bytes, bytes]
 
@@ -49,31 +55,51 @@ class Totals(NamedTuple):
     """Seconds from the start to the latest report counted; -1 when there is none."""
 
 
+class Sums(NamedTuple):
+    """Those of an hour: by arm and size (c1), and by arm."""
+
+    windows: dict[str, Window]
+    crashes: dict[str, Episodes]
+
+
+@dataclass
+class Settled:
+    """Hours of a trial that hardly change any more, each with the turn at which it was read."""
+
+    looked: float = 0.0
+    hours: dict[int, tuple[int, Sums]] = field(default_factory=dict)
+
+
 @dataclass
 class State:
     """The trials' state through one cache."""
 
     cache: Cache
-    _settled: dict[tuple[str, int], tuple[float, list[Hash]]] = field(default_factory=dict)
+    _settled: dict[str, Settled] = field(default_factory=dict)
 
     def apply(self, courses: Iterable[Course]) -> None:
         """Count what a batch has for each trial, and complete its tally.
 
+        A bucket of more reports than one call takes gets its next call when the last one has been
+        answered: one that was refused and is sent again would find its reports too late.
+
         Raises Unavailable; then some of it may have been counted, and will not be again.
         """
-        taken = [(course, layout.calls(course.trial, course.reports)) for course in courses]
-        answers = iter(
-            self.cache.run(
+        waves: dict[int, list[tuple[Course, layout.Call]]] = {}
+        for course in courses:
+            before: Counter[int] = Counter()
+            for call in layout.calls(course.trial, course.reports):
+                waves.setdefault(before[call.bucket], []).append((course, call))
+                before[call.bucket] += 1
+        for wave in waves.values():
+            answers = self.cache.run(
                 [
                     scripted(layout.tag(call.bucket), APPLY, call.keys, call.arguments)
-                    for _, calls in taken
-                    for call in calls
+                    for _, call in wave
                 ]
             )
-        )
-        for course, calls in taken:
-            for _ in calls:
-                applied = Applied(*next(answers))
+            for (course, _), answer in zip(wave, answers, strict=True):
+                applied = Applied(*answer)
                 course.tally.counted += applied.counted
                 course.tally.prepared += applied.prepared
                 course.tally.duplicates += applied.duplicates
@@ -110,8 +136,8 @@ class State:
         )
 
     def evidence(self, trial: Trial, *, now: float | None = None) -> tuple[Evidence, Totals]:
-        """What a score is made of. With `now`, in seconds, hours that have settled may be a minute
-        old; without, everything is read now. Raises Unavailable."""
+        """What a score is made of. With `now`, in seconds, hours that have settled may be ten
+        minutes old; without, everything is read now. Raises Unavailable."""
         totals = self.totals(trial)
         hours = self._hours(trial, totals.latest, now)
         arms = []
@@ -164,9 +190,7 @@ class State:
     def flush(self, trial: Trial) -> int:
         """Forget the trial; how many keys that were. Can be called again when it was cut short."""
         latest = self.totals(trial).latest
-        self._settled = {
-            key: one for key, one in self._settled.items() if key[0] != layout.identity(trial)
-        }
+        self._settled.pop(layout.identity(trial), None)
         commands = []
         for bucket in range(BUCKETS):
             # Totals last: they say how many hours there are.
@@ -183,85 +207,130 @@ class State:
         keys += [layout.shelf(trial, bucket, shelf) for shelf in range(layout.shelves(trial))]
         return keys
 
-    def _hours(self, trial: Trial, latest: int, now: float | None) -> dict[int, list[Hash]]:
-        """The sums of each hour, a hash per bucket."""
-        found: dict[int, list[Hash]] = {}
-        wanted = []
-        for hour in range(latest // HOUR + 1):
-            known = self._settled.get((layout.identity(trial), hour))
-            settled = now is not None and hour < latest // HOUR - SETTLED_HOURS
-            if settled and known and now is not None and now - known[0] < SETTLED_READ_SECONDS:
-                found[hour] = known[1]
-            else:
-                wanted.append(hour)
-        answers = self.cache.run(
+    def _hours(self, trial: Trial, latest: int, now: float | None) -> dict[int, Sums]:
+        last = latest // HOUR
+        if now is None:
+            return self._read(trial, range(last + 1))
+        known = self._known(trial, now)
+        # By the hour a different moment, so that no look has to read them all again.
+        turns = {
+            hour: floor(now / SETTLED_READ_SECONDS + hour / DAY)
+            for hour in range(last - SETTLED_HOURS)
+        }
+        kept = {
+            hour: known[hour][1]
+            for hour, turn in turns.items()
+            if hour in known and known[hour][0] == turn
+        }
+        wanted = [hour for hour in range(last + 1) if hour not in kept]
+        read = self._read(trial, wanted, [hour for hour in wanted if hour < last - RENEWED_HOURS])
+        known |= {hour: (turns[hour], sums) for hour, sums in read.items() if hour in turns}
+        return dict(sorted((kept | read).items()))
+
+    def _known(self, trial: Trial, now: float) -> dict[int, tuple[int, Sums]]:
+        """What has been read of the trial's settled hours; of trials that nobody looks at any more
+        nothing is kept."""
+        self._settled = {
+            identity: one
+            for identity, one in self._settled.items()
+            if now - one.looked < SETTLED_READ_SECONDS
+        }
+        mine = self._settled.setdefault(layout.identity(trial), Settled())
+        mine.looked = now
+        return mine.hours
+
+    def _read(
+        self, trial: Trial, hours: Sequence[int], renewed: Sequence[int] = ()
+    ) -> dict[int, Sums]:
+        """The sums of these hours; those to be renewed live on for as long as after a report."""
+        found: list[Hash] = self.cache.run(
             [
                 plain(layout.tag(bucket), "HGETALL", layout.hour(trial, bucket, hour))
-                for hour in wanted
+                for hour in hours
                 for bucket in range(BUCKETS)
             ]
+            + [command for hour in renewed for command in _renewing(trial, hour)]
         )
-        for index, hour in enumerate(wanted):
-            found[hour] = answers[index * BUCKETS : (index + 1) * BUCKETS]
-            if now is not None:
-                self._settled[layout.identity(trial), hour] = now, found[hour]
-        return dict(sorted(found.items()))
+        return {
+            hour: _sums(hour, found[index * BUCKETS : (index + 1) * BUCKETS], len(trial.sizes))
+            for index, hour in enumerate(hours)
+        }
 
 
-def _windows(hours: Mapping[int, Sequence[Hash]], name: str, latest: int) -> Iterator[Window]:
+def _renewing(trial: Trial, hour: int) -> Iterator[Command]:
+    """With the first hour the totals, since a bucket's devices may all have gone."""
+    for bucket in range(BUCKETS):
+        keys = [layout.hour(trial, bucket, hour)]
+        if hour == 0:
+            keys.append(layout.totals(trial, bucket))
+        for key in keys:
+            yield plain(layout.tag(bucket), "EXPIRE", key, layout.SECONDS_TO_LIVE)
+
+
+def _sums(hour: int, buckets: Sequence[Hash], sizes: int) -> Sums:
+    """Of the hour's hashes, one per bucket."""
+    names = [f"{arm}{index}" for arm in ARMS for index in range(1, sizes + 1)]
+    return Sums(
+        {name: _window(hour, name, buckets) for name in names},
+        {
+            arm: Episodes(
+                hour=hour,
+                episodes=sum(_row(buckets, f"{arm}e")),
+                exposure=sum(_row(buckets, f"{arm}x")),
+            )
+            for arm in ARMS
+        },
+    )
+
+
+def _window(hour: int, name: str, buckets: Sequence[Hash]) -> Window:
+    return Window(
+        hour=hour,
+        events=_row(buckets, f"{name}n"),
+        y=_row(buckets, f"{name}y"),
+        known=_row(buckets, f"{name}k"),
+        p=_row(buckets, f"{name}p"),
+        known_y=sum(_row(buckets, f"{name}ky")),
+        pp=sum(_row(buckets, f"{name}pp")),
+        py=sum(_row(buckets, f"{name}py")),
+    )
+
+
+def _row(buckets: Sequence[Hash], name: str) -> Row:
+    key = name.encode()
+    return tuple(int(one.get(key, 0)) for one in buckets)
+
+
+def _windows(hours: Mapping[int, Sums], name: str, latest: int) -> Iterator[Window]:
     """Of one arm and size, by the hour, and by the day where that is long ago."""
     single_from = latest // HOUR - SINGLE_HOURS
-    grouped: dict[int, list[Sequence[Hash]]] = {0: []}
-    for hour, buckets in hours.items():
+    grouped: dict[int, Window] = {}
+    for hour, sums in hours.items():
         day = hour // DAY * DAY
-        grouped.setdefault(hour if day + DAY > single_from else day, []).append(buckets)
-    for hour, some in grouped.items():
-        window = _window(hour, name, some)
+        begins = hour if day + DAY > single_from else day
+        window, before = sums.windows[name], grouped.get(begins)
+        grouped[begins] = added(before, window) if before else window
+    for hour, window in grouped.items():
         if hour == 0 or any(window.events):
             yield window
 
 
-def _window(hour: int, name: str, some: Sequence[Sequence[Hash]]) -> Window:
-    def row(which: str) -> Row:
-        key = f"{name}{which}".encode()
-        return tuple(
-            sum(int(buckets[bucket].get(key, 0)) for buckets in some) for bucket in range(BUCKETS)
-        )
-
-    return Window(
-        hour=hour,
-        events=row("n"),
-        y=row("y"),
-        known=row("k"),
-        p=row("p"),
-        known_y=sum(row("ky")),
-        pp=sum(row("pp")),
-        py=sum(row("py")),
-    )
+def _episodes(hours: Mapping[int, Sums], arm: str) -> Iterator[Episodes]:
+    for sums in hours.values():
+        if sums.crashes[arm].exposure:
+            yield sums.crashes[arm]
 
 
-def _episodes(hours: Mapping[int, Sequence[Hash]], arm: str) -> Iterator[Episodes]:
-    for hour, buckets in hours.items():
-        exposure = _summed(buckets, f"{arm}x")
-        if exposure:
-            yield Episodes(hour=hour, episodes=_summed(buckets, f"{arm}e"), exposure=exposure)
-
-
-def _summed(buckets: Sequence[Hash], name: str) -> int:
-    key = name.encode()
-    return sum(int(one.get(key, 0)) for one in buckets)
-
-
-def _held(held: Held, arm: str, hours: Mapping[int, Sequence[Hash]], trial: Trial) -> Held:
+def _held(held: Held, arm: str, hours: Mapping[int, Sums], trial: Trial) -> Held:
     """With what the hours' sums say, which every trial keeps."""
-    every = [one for buckets in hours.values() for one in buckets]
     return Held(
         devices=held.devices,
         events=held.events,
-        episodes=_summed(every, f"{arm}e"),
-        exposure=_summed(every, f"{arm}x"),
+        episodes=sum(one.crashes[arm].episodes for one in hours.values()),
+        exposure=sum(one.crashes[arm].exposure for one in hours.values()),
         measured={
-            name: _summed(every, f"{arm}{index}n") for index, name in enumerate(trial.sizes, 1)
+            name: sum(sum(one.windows[f"{arm}{index}"].events) for one in hours.values())
+            for index, name in enumerate(trial.sizes, 1)
         },
         clipped=held.clipped,
     )

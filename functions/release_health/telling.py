@@ -45,7 +45,8 @@ def verdict_of(
     rules: dict[str, Rule] = {one.name: one for one in trial.metrics}
     held = totals.held
     return ReleaseVerdict(
-        event_id=f"verdict-{trial.canary}-{trial.number}-{look}",
+        # Looks are counted in the cache, and begin again when it has lost what it held.
+        event_id=f"verdict-{trial.canary}-{trial.number}-{look}-{_milliseconds(looked_at)}",
         looked_at=looked_at,
         trial=trial.number,
         canary=trial.canary,
@@ -93,6 +94,10 @@ def alert(told: ReleaseVerdict, first: int) -> tuple[str, str]:
         f"Id: verdict-{told.canary}-{told.trial}-{told.verdict}",
     ]
     return subject[:SUBJECT], "\n".join(lines)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(1000 * moment.timestamp())
 
 
 def _reason(score: Score, stands: Conclusion) -> str:

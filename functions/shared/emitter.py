@@ -13,6 +13,7 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from events.compression import compressed
 from events.contract import Event
 from events.decoding import partition_key
 
@@ -37,6 +38,12 @@ class NotPut(Exception):
     """Kinesis refused an event to the end; the last error code is the message."""
 
 
+def _data(event: Event) -> bytes:
+    """An event as its contract has it on the wire."""
+    data = msgspec.json.encode(event)
+    return compressed(data) if event.contract.compression else data
+
+
 @dataclass(frozen=True)
 class Emitter:
     """Puts events on a stream through one client, made once per execution environment."""
@@ -56,10 +63,7 @@ class Emitter:
         Entries that fail are put again after those that did not, so order within a partition key
         holds only without failures: a consumer orders by event time, or deduplicates by event id.
         """
-        entries = [
-            {"Data": msgspec.json.encode(event), "PartitionKey": partition_key(event)}
-            for event in events
-        ]
+        entries = [{"Data": _data(event), "PartitionKey": partition_key(event)} for event in events]
         for start, chunk in chunks(entries):
             failed = self._put(chunk)
             if failed is not None:

@@ -15,6 +15,7 @@ from local import logs, refusals, routes, settings
 from local.apigateway import errors, templates, validating
 from local.apigateway.errors import Refused
 from local.apigateway.plans import Gate
+from local.apigateway.templates import Input
 from local.http import Request, Response
 from local.routes import AWSError
 
@@ -63,9 +64,9 @@ def _answered(
         gate.throttle(api.id, stage.name, stage_settings)
     if len(request.body) > LARGEST:
         raise Refused(413, "Request Too Long", "RequestEntityTooLargeException")
-    parameters = _parameters(request)
-    validating.validate(api, method, request, parameters)
-    return _integrated(method, stage, request, parameters, context)
+    given, media = Input(request.body, _parameters(request)), validating.media_type(request)
+    validating.validate(api, method, media, given)
+    return _integrated(method, stage, media, given, context)
 
 
 def _method(api: Any, name: str, path: str) -> tuple[Any, Any]:
@@ -81,7 +82,7 @@ def _method(api: Any, name: str, path: str) -> tuple[Any, Any]:
 
 
 def _integrated(
-    method: Any, stage: Any, request: Request, parameters: dict[str, Any], context: dict[str, Any]
+    method: Any, stage: Any, media: str, given: Input, context: dict[str, Any]
 ) -> Response:
     integration = method.method_integration
     if integration is None or integration.integration_type != "AWS":
@@ -91,12 +92,12 @@ def _integrated(
     if uri is None:
         raise errors.unsupported(f"the integration {integration.uri}")
     variables = stage.variables or {}
-    payload = _mapped_request(integration, request, parameters, context, variables)
+    payload = _mapped_request(integration, media, given, context, variables)
     status, said = _kinesis(uri["action"], payload)
     found = _integration_response(integration, status)
-    given = templates.Input(said, parameters)
+    answer = Input(said, given.parameters)
     text = (found.response_templates or {}).get(JSON)
-    body = said if text is None else templates.render(text, given, context, variables).encode()
+    body = said if text is None else templates.render(text, answer, context, variables)
     override = context["responseOverride"]
     headers = {"Content-Type": JSON, "x-amzn-RequestId": context["requestId"]}
     for name, value in (found.response_parameters or {}).items():
@@ -110,25 +111,25 @@ def _integrated(
 
 def _mapped_request(
     integration: Any,
-    request: Request,
-    parameters: dict[str, Any],
+    media: str,
+    given: Input,
     context: dict[str, Any],
     variables: dict[str, str],
 ) -> bytes:
     """The body for the service; only JSON can be given to `$input`."""
-    text = (integration.request_templates or {}).get(validating.media_type(request))
+    text = (integration.request_templates or {}).get(media)
     if text is None:
         if integration.passthrough_behaviour == "NEVER" or (
             integration.passthrough_behaviour == "WHEN_NO_TEMPLATES"
             and integration.request_templates
         ):
             raise errors.unsupported_media()
-        return request.body
+        return given.raw
     try:
-        given = templates.Input(request.body, parameters)
-    except ValueError:
+        _ = given.document
+    except (ValueError, RecursionError):
         raise Refused(400, "Could not parse request body", "BadRequestException") from None
-    return templates.render(text, given, context, variables).encode()
+    return templates.render(text, given, context, variables)
 
 
 def _kinesis(action: str, payload: bytes) -> tuple[int, bytes]:

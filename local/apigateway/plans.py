@@ -11,24 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.apigateway import errors
+from local.kinesis.limits import Bucket
 
 PERIODS = {"DAY": 86_400.0, "WEEK": 7 * 86_400.0, "MONTH": 30 * 86_400.0}
-
-
-@dataclass(slots=True)
-class Bucket:
-    """Tokens that fill at a rate up to a burst; a call takes one."""
-
-    tokens: float
-    filled: float
-
-    def take(self, rate: float, burst: float, now: float) -> bool:
-        self.tokens = min(burst, self.tokens + (now - self.filled) * rate)
-        self.filled = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
 
 
 @dataclass(slots=True)
@@ -75,10 +60,12 @@ class Gate:
 
     def _take(self, what: tuple[str, ...], rate: float, burst: float) -> None:
         with self._lock:
-            now = self.now()
-            bucket = self._buckets.setdefault(what, Bucket(burst, now))
-            if not bucket.take(rate, burst, now):
+            bucket = self._buckets.get(what)
+            if bucket is None or (bucket.rate, bucket.capacity) != (rate, burst):
+                bucket = self._buckets[what] = Bucket(rate, burst)
+            if bucket.level(self.now()) < 1:
                 raise errors.throttled()
+            bucket.spend(1)
 
     def _count(self, plan: str, key: str, limit: int, seconds: float) -> None:
         with self._lock:

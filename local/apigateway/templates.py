@@ -8,18 +8,16 @@ from __future__ import annotations
 import base64
 import json
 import re
-from functools import lru_cache
-from typing import Any
-from urllib.parse import quote_plus, unquote_plus
+from functools import cached_property, lru_cache
+from typing import Any, NoReturn
 
 import airspeed
+import msgspec
 from airspeed.operators import TemplateError
 
 from local.apigateway import errors
 
 STEP = re.compile(r"\.(?P<name>[\w-]+)|\[(?P<index>\d+)\]|\[['\"](?P<quoted>[^'\"]*)['\"]\]")
-MOST_ITERATIONS = 1000
-"""Of a #foreach, on AWS."""
 ESCAPES = {"'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/"}
 SHORT = {"\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r"}
 
@@ -32,68 +30,57 @@ class Util:
         return base64.b64encode(_text(text).encode()).decode()
 
     @staticmethod
-    def base64Decode(text: Any) -> str:  # noqa: N802
-        return base64.b64decode(_text(text)).decode()
-
-    @staticmethod
     def escapeJavaScript(text: Any) -> str:  # noqa: N802
         """As Apache Commons Lang has it: a single quote is escaped, too, which JSON forbids."""
         return "".join(map(_escaped, _text(text)))
 
-    @staticmethod
-    def parseJson(text: Any) -> Any:  # noqa: N802
-        return json.loads(_text(text))
-
-    @staticmethod
-    def urlEncode(text: Any) -> str:  # noqa: N802
-        return quote_plus(_text(text))
-
-    @staticmethod
-    def urlDecode(text: Any) -> str:  # noqa: N802
-        return unquote_plus(_text(text))
+    def __getattr__(self, name: str) -> NoReturn:
+        raise errors.unsupported(f"the function $util.{name}")
 
 
 class Input:
     """`$input`: the payload, and the parameters of the request."""
 
-    def __init__(self, body: bytes, parameters: dict[str, dict[str, str]]) -> None:
-        self.body = body.decode()
-        self._parameters = parameters
-        self._document: Any = json.loads(self.body) if self.body else {}
+    def __init__(self, raw: bytes, parameters: dict[str, dict[str, str]]) -> None:
+        self.raw = raw
+        self.parameters = parameters
+
+    @cached_property
+    def body(self) -> str:
+        return self.raw.decode()
+
+    @cached_property
+    def document(self) -> Any:
+        """Raises ValueError where it is no JSON, RecursionError where it is nested too deeply."""
+        return msgspec.json.decode(self.raw) if self.raw else {}
 
     def path(self, path: str) -> Any:
         """What stands at a path, as an object of the template."""
-        return _at(self._document, path)
+        return _at(self.document, path)
 
     def json(self, path: str) -> str:
         """What stands at a path, as JSON."""
-        return json.dumps(_at(self._document, path), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_at(self.document, path), ensure_ascii=False, separators=(",", ":"))
 
     def params(self, name: str | None = None) -> Any:
         """All parameters, or the first of this name: of the path, the query, the headers."""
         if name is None:
-            return self._parameters
+            return self.parameters
         for place in ("path", "querystring", "header"):
-            found = {key.lower(): it for key, it in self._parameters[place].items()}
+            found = {key.lower(): it for key, it in self.parameters[place].items()}
             if name.lower() in found:
                 return found[name.lower()]
         return ""
 
 
-def render(text: str, given: Input, context: dict[str, Any], variables: dict[str, str]) -> str:
+def render(text: str, given: Input, context: dict[str, Any], variables: dict[str, str]) -> bytes:
     """The text that a template makes; raises Refused when it cannot."""
+    known = {"input": given, "util": Util(), "context": context, "stageVariables": variables}
     try:
-        return str(
-            _template(text).merge(
-                {
-                    "input": given,
-                    "util": Util(),
-                    "context": context,
-                    "stageVariables": variables,
-                }
-            )
-        )
-    except (TemplateError, ValueError, TypeError, AttributeError, LookupError) as error:
+        return str(_template(text).merge(known)).encode()
+    except (
+        *(TemplateError, ValueError, TypeError, AttributeError, LookupError, RecursionError),
+    ) as error:
         cause = error.__cause__ or error.__context__  # the engine wraps what a function raises
         raise (cause if isinstance(cause, errors.Refused) else errors.defect()) from error
 

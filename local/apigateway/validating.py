@@ -7,20 +7,21 @@ from functools import lru_cache
 from typing import Any
 
 from local.apigateway import errors
+from local.apigateway.templates import Input
 from local.http import Request
 
 
-def validate(api: Any, method: Any, request: Request, parameters: dict[str, Any]) -> None:
+def validate(api: Any, method: Any, media: str, given: Input) -> None:
     """Raises Refused, as the method's validator says."""
     if method.request_validator_id is None:
         return
     validator = api.get_request_validator(method.request_validator_id)
     if _on(validator.validate_request_parameters):
-        _parameters(method.request_parameters or {}, parameters)
+        _parameters(method.request_parameters or {}, given.parameters)
     if _on(validator.validate_request_body):
-        name = (method.request_models or {}).get(media_type(request))
+        name = (method.request_models or {}).get(media)
         if name is not None:
-            _body(model(api, name).schema, request.body)
+            _body(model(api, name).schema, given)
 
 
 def media_type(request: Request) -> str:
@@ -51,12 +52,12 @@ def _parameters(wanted: dict[str, Any], parameters: dict[str, Any]) -> None:
         raise errors.wrong_parameters(", ".join(gone))
 
 
-def _body(schema: str, body: bytes) -> None:
+def _body(schema: str, given: Input) -> None:
     try:
-        document = json.loads(body)
-    except ValueError:
-        raise errors.wrong_body() from None
-    if not _validator(schema).is_valid(document):
+        valid = _validator(schema).is_valid(given.document)
+    except (ValueError, RecursionError):
+        valid = False
+    if not valid:
         raise errors.wrong_body()
 
 

@@ -19,26 +19,18 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-_before: Any = None
-
 
 def install() -> None:
-    """Put our ElastiCache into the place of moto's, which is not imported."""
-    from moto import backends  # the caches' processes start without it
+    """Put our ElastiCache into moto's server."""
+    from local.mounting import mount  # the caches' processes start without moto
 
-    global _before
-    _before = _before or backends.get_backend
-    before = _before
-    stop()
+    mount("elasticache", _backends)
 
-    def get_backend(name: Any) -> Any:
-        if name != "elasticache":
-            return before(name)
-        from local.cache.endpoint import BACKENDS
 
-        return BACKENDS
+def _backends() -> Any:
+    from local.cache.endpoint import BACKENDS
 
-    vars(backends)["get_backend"] = get_backend
+    return BACKENDS
 
 
 def stop() -> None:

@@ -197,6 +197,11 @@ class Caches(BaseBackend):
         if group:
             self._admit(found.process, self.group(group))
             found.group = group
+        if "CacheUsageLimits" in given:
+            try:
+                found.process.limit(memory(given))
+            except NotStarted as error:
+                raise Invalid(f"The server refuses the limit: {error}") from error
         found.given |= given
         return found
 

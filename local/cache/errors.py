@@ -5,14 +5,13 @@ https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/CommonErrors.h
 
 from __future__ import annotations
 
+from local import mounting
 
-class Invalid(Exception):
-    """A refusal; `code` is the one that clients know."""
 
-    def __init__(self, message: str, code: str = "InvalidParameterValue") -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
+class Invalid(mounting.Invalid):
+    """A refusal of ElastiCache's."""
+
+    usual = "InvalidParameterValue"
 
 
 def unsupported(what: str) -> Invalid:

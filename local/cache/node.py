@@ -1,8 +1,9 @@
 """A cache's process: a Valkey server with nothing but a socket of its own, and a door before it.
 
 It lives as long as its standard input: when that ends, with the local AWS or because the cache is
-deleted, the server ends and its folder goes. Lines of JSON come in (`Wanted` first, then users by
-name with their access strings) and each is answered with one: {"port": …}, {}, or {"error": …}.
+deleted, the server ends and its folder goes. Lines of JSON come in (`Wanted` first, then what
+changes: {"users": access strings by name} or {"memory": bytes}) and each is answered with one:
+{"port": …}, {}, or {"error": …}.
 """
 
 from __future__ import annotations
@@ -103,6 +104,10 @@ class Node:
             del self._passwords[name]
             self._ask("ACL", "DELUSER", name)
 
+    def limit(self, memory: int) -> None:
+        """Keep this many bytes at most; raises Refused."""
+        self._ask("CONFIG", "SET", "maxmemory", str(memory))
+
     def close(self) -> None:
         self._listener.close()
         self._server.kill()
@@ -154,14 +159,15 @@ class Node:
 
     def _open(self, password: str) -> None:
         """Open the door when the server, which first waits for others, holds all slots: a second
-        in which nobody has to wait for this but the first client."""
-        with socket.socket(socket.AF_UNIX) as inside:
-            inside.connect(self._inside)
-            ask = Asker(inside)
-            ask("AUTH", ADMIN, password)
-            while b"cluster_state:ok" not in ask("CLUSTER", "INFO"):
-                time.sleep(POLL_SECONDS)
+        in which nobody has to wait for this but the first client. Until the cache ends, however
+        early that is."""
         with contextlib.suppress(OSError):
+            with socket.socket(socket.AF_UNIX) as inside:
+                inside.connect(self._inside)
+                ask = Asker(inside)
+                ask("AUTH", ADMIN, password)
+                while b"cluster_state:ok" not in ask("CLUSTER", "INFO"):
+                    time.sleep(POLL_SECONDS)
             while True:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
@@ -200,7 +206,11 @@ def main() -> None:
             return
         for line in sys.stdin:
             try:
-                node.admit(json.loads(line))
+                change = json.loads(line)
+                if "memory" in change:
+                    node.limit(change["memory"])
+                else:
+                    node.admit(change["users"])
                 say({})
             except Refused as error:
                 say({"error": str(error)})

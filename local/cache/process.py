@@ -73,7 +73,11 @@ class Process:
     def admit(self, users: Mapping[str, str]) -> None:
         """Let in these users, by name with their access strings, and no others; raises NotStarted
         with what the server says of an access string."""
-        self._ask(json.dumps(dict(users)))
+        self._ask(json.dumps({"users": dict(users)}))
+
+    def limit(self, memory: int) -> None:
+        """Keep this many bytes at most; raises NotStarted."""
+        self._ask(json.dumps({"memory": memory}))
 
     def close(self) -> None:
         """End it: its server ends and its folder goes."""

@@ -10,23 +10,20 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from moto import backends
-
-_motos_backend = backends.get_backend
+from local.mounting import mount
 
 
 def install() -> None:
-    """Put our CloudFormation into moto's server; to be called before it answers.
-
-    moto's own is not even imported: it would load the models of forty more services.
-    """
+    """Put our CloudFormation into moto's server: moto's own would load the models of forty more
+    services."""
     from local.cloudformation import corrections
-    from local.cloudformation.endpoint import BACKENDS
 
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # roles attach them; AWS has them
     corrections.install()
+    mount("cloudformation", _backends)
 
-    def get_backend(name: Any) -> Any:
-        return BACKENDS if name == "cloudformation" else _motos_backend(name)
 
-    vars(backends)["get_backend"] = get_backend
+def _backends() -> Any:
+    from local.cloudformation.endpoint import BACKENDS
+
+    return BACKENDS

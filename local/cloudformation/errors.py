@@ -7,6 +7,8 @@ Exception
 
 from __future__ import annotations
 
+from local import mounting
+
 MISSING = (
     "404",
     "NotFound",
@@ -18,13 +20,10 @@ MISSING = (
 )
 
 
-class Invalid(Exception):
-    """A refusal in CloudFormation's own words; `code` as clients know it."""
+class Invalid(mounting.Invalid):
+    """A refusal in CloudFormation's own words."""
 
-    def __init__(self, message: str, code: str = "ValidationError") -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
+    usual = "ValidationError"
 
 
 class Failure(Exception):

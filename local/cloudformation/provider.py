@@ -54,17 +54,16 @@ class Tagging:
 
     service: str
     subject: Named
-    what: str = "Resource"
-    """The end of the calls' names: TagResource, UntagResource."""
+    calls: tuple[str, str] = ("TagResource", "UntagResource")
     form: Callable[[dict[str, str]], Any] = dict
     """The API's form of tags."""
 
     def apply(self, aws: Aws, subject: Properties, before: Any, after: Any) -> None:
         old, new = tag_map(before), tag_map(after)
         if changed := {name: text for name, text in new.items() if old.get(name) != text}:
-            aws(f"{self.service}:Tag{self.what}", **subject, Tags=self.form(changed))
+            aws(f"{self.service}:{self.calls[0]}", **subject, Tags=self.form(changed))
         if gone := [name for name in old if name not in new]:
-            aws(f"{self.service}:Untag{self.what}", **subject, TagKeys=gone)
+            aws(f"{self.service}:{self.calls[1]}", **subject, TagKeys=gone)
 
 
 def tag_map(tags: list[dict[str, str]] | None) -> dict[str, str]:
@@ -103,6 +102,8 @@ class Provider:
 
     subject: ClassVar[Named] = {}
     """The parameters that name one in every call."""
+    within: ClassVar[tuple[str, ...]] = ()
+    """Properties that name what it is a part of, where its own id does not: for the deletion."""
     creation: ClassVar[str] = ""
     """The call that makes one: by its name, with all properties that are no settings."""
     deletion: ClassVar[str] = ""
@@ -132,9 +133,10 @@ class Provider:
                 subject = aws.filled(setting.subject or self.subject, physical_id)
                 setting.apply(aws, subject, old.get(name), new.get(name))
 
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:  # noqa: ARG002  a default
+    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
         """Delete it; a `Failure` that says it is missing counts as done."""
-        aws(self.deletion, **aws.filled(self.subject, physical_id))
+        whole = {name: old[name] for name in self.within}
+        aws(self.deletion, **whole, **aws.filled(self.subject, physical_id))
 
     def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:  # noqa: ARG002  a default
         """What Fn::GetAtt answers."""

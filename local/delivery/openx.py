@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+from local.athena.sql.types import Type
 from local.delivery import hive
 
 MILLISECONDS_FROM = 10**12
@@ -99,19 +100,18 @@ def _skip(text: str, at: int) -> int:
 Coerce = Callable[[Any], Any]
 
 
-def coercion(kind: hive.Type, struct: Callable[[hive.Struct], Coerce]) -> Coerce:
+def coercion(kind: Type, struct: Callable[[Type], Coerce]) -> Coerce:
     """How a JSON value that is not null becomes a value of `kind`; `struct` makes structs."""
-    if isinstance(kind, hive.Primitive):
-        return _primitive(kind)
-    if isinstance(kind, hive.Array):
-        item = nullable(coercion(kind.item, struct))
+    if kind.name == "array":
+        item = nullable(coercion(kind.element, struct))
         return lambda value: (
             [item(one) for one in value] if isinstance(value, list) else [item(value)]
         )
-    if isinstance(kind, hive.Map):
-        key, inner = coercion(kind.key, struct), nullable(coercion(kind.value, struct))
+    if kind.name == "map":
+        key, inner = (coercion(one, struct) for one in kind.arguments)
+        inner = nullable(inner)
         return lambda value: {key(name): inner(one) for name, one in _object(value).items()}
-    return struct(kind)
+    return struct(kind) if kind.name == "row" else _primitive(kind)
 
 
 def nullable(coerce: Coerce) -> Coerce:
@@ -137,12 +137,12 @@ def java_class(value: Any) -> str:
     return f"java.lang.{names[type(value)]}" if type(value) in names else "JSONArray"
 
 
-def _primitive(kind: hive.Primitive) -> Coerce:
+def _primitive(kind: Type) -> Coerce:
     if kind.name in hive.INTEGERS:
         bits = hive.INTEGERS[kind.name]
         return lambda value: _integer(value, 1 << (bits - 1))
     if kind.name == "decimal":
-        return lambda value: _decimal(value, kind.precision, kind.scale)
+        return lambda value: _decimal(value, kind.precision or 0, kind.scale)
     return PRIMITIVES[kind.name]
 
 
@@ -257,9 +257,10 @@ def _canonical(moment: datetime) -> str:
 
 
 PRIMITIVES: dict[str, Coerce] = {
-    "string": text,
+    "varchar": text,
+    "char": text,
     "boolean": _boolean,
-    "float": _float,
+    "real": _float,
     "double": _float,
     "date": _date,
     "timestamp": _timestamp,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local import routes
 from local.delivery import refusal
 from local.settings import ACCOUNT
 
@@ -17,21 +17,12 @@ _streams: dict[tuple[str, str], DeliveryStream] = {}
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A validated request: the region that the client signed for and the parameters."""
-
-    region: str
-    parameters: dict[str, Any]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A parameter; null counts as left out."""
-        value = self.parameters.get(name)
-        return default if value is None else value
+class Call(routes.Call):
+    """A call of Firehose."""
 
     @property
     def stream(self) -> DeliveryStream:
-        return find(self.region, self.parameters["DeliveryStreamName"])
+        return find(self.region, self["DeliveryStreamName"])
 
 
 Operation = Callable[[Call], dict[str, Any]]

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Meta, Struct
 
+from local.athena.sql import types
+from local.athena.sql.types import Type
 from local.delivery import hive, openx
 from local.delivery.openx import Coerce
 
@@ -38,14 +40,14 @@ class Unfit(Exception):
 class Layout:
     """The columns of one version of a table."""
 
-    def __init__(self, columns: Sequence[tuple[str, hive.Type]], options: Options) -> None:
+    def __init__(self, columns: Sequence[tuple[str, Type]], options: Options) -> None:
         self._options = options
         self.schema = pa.schema([(name, hive.arrow(kind)) for name, kind in columns])
         self._kinds = [kind for _, kind in columns]
         keys = [self._key(options.keys.get(name, name)) for name, _ in columns]
-        self._row = hive.Struct(tuple(zip(keys, self._kinds, strict=True)))
+        self._row = types.row(self._kinds, keys)
         self._readers = [attrgetter(name) for name in _names(self._row)]
-        self._classes: dict[hive.Struct, type[Struct]] = {}
+        self._classes: dict[Type, type[Struct]] = {}
         self.decode = msgspec.json.Decoder(self._class(self._row)).decode
         self._coerce = self._struct(self._row)
 
@@ -64,7 +66,7 @@ class Layout:
     def _key(self, key: str) -> str:
         return key.lower() if self._options.case_insensitive else key
 
-    def _class(self, kind: hive.Struct) -> type[Struct]:
+    def _class(self, kind: Type) -> type[Struct]:
         """The type that decodes a struct; an unknown key is a reason to look closer."""
         if kind not in self._classes:
             names = _names(kind)
@@ -72,30 +74,32 @@ class Layout:
                 "Row",
                 [
                     (name, self._type(field) | None, None)
-                    for name, (_, field) in zip(names, kind.fields, strict=True)
+                    for name, field in zip(names, kind.arguments, strict=True)
                 ],
-                rename=dict(zip(names, (key for key, _ in kind.fields), strict=True)),
+                rename=dict(zip(names, kind.field_names, strict=True)),
                 forbid_unknown_fields=True,
                 gc=False,
             )
         return self._classes[kind]
 
-    def _type(self, kind: hive.Type) -> Any:
-        if isinstance(kind, hive.Array):
-            return GenericAlias(list, (self._type(kind.item) | None,))
-        if isinstance(kind, hive.Map):
-            return GenericAlias(dict, (self._type(kind.key), self._type(kind.value) | None))
-        if isinstance(kind, hive.Struct):
+    def _type(self, kind: Type) -> Any:
+        if kind.name == "array":
+            return GenericAlias(list, (self._type(kind.element) | None,))
+        if kind.name == "map":
+            key, value = map(self._type, kind.arguments)
+            return GenericAlias(dict, (key, value | None))
+        if kind.name == "row":
             return self._class(kind)
         if kind.name in hive.INTEGERS:
             limit = 1 << (hive.INTEGERS[kind.name] - 1)
             return Annotated[int, Meta(ge=-limit, le=limit - 1)]
         return FAST[kind.name]
 
-    def _struct(self, kind: hive.Struct) -> Coerce:
+    def _struct(self, kind: Type) -> Coerce:
         made = self._class(kind)
         parts = [
-            (key, openx.nullable(openx.coercion(field, self._struct))) for key, field in kind.fields
+            (key, openx.nullable(openx.coercion(field, self._struct)))
+            for key, field in zip(kind.field_names, kind.arguments, strict=True)
         ]
         options = self._options
 
@@ -112,9 +116,10 @@ class Layout:
 
 FAST: dict[str, Any] = {
     "boolean": bool,
-    "float": float,
+    "real": float,
     "double": float,
-    "string": str,
+    "varchar": str,
+    "char": str,
     "date": str,
     "timestamp": str,
     "decimal": str | int,
@@ -122,32 +127,33 @@ FAST: dict[str, Any] = {
 """What a value may be in JSON to need no care; Arrow reads the texts, or finds them unfit."""
 
 
-def _names(kind: hive.Struct) -> list[str]:
+def _names(kind: Type) -> list[str]:
     """Attribute names: a column's own need not be an identifier."""
-    return [f"c{number}" for number in range(len(kind.fields))]
+    return [f"c{number}" for number in range(len(kind.arguments))]
 
 
-def build(kind: hive.Type, values: list[Any]) -> Any:
+def build(kind: Type, values: list[Any]) -> Any:
     """Values of one column as an Arrow array; raises `Unfit`."""
-    if isinstance(kind, hive.Primitive):
+    if kind.name not in hive.NESTED:
         return _primitive(kind, values)
-    if isinstance(kind, hive.Array):
+    if kind.name == "array":
         items = [item for value in values if value is not None for item in value]
-        return pa.ListArray.from_arrays(_offsets(values), build(kind.item, items))
-    if isinstance(kind, hive.Map):
+        return pa.ListArray.from_arrays(_offsets(values), build(kind.element, items))
+    if kind.name == "map":
+        key_kind, value_kind = kind.arguments
         pairs = [pair for value in values if value is not None for pair in value.items()]
         return pa.MapArray.from_arrays(
             _offsets(values),
-            build(kind.key, [key for key, _ in pairs]),
-            build(kind.value, [item for _, item in pairs]),
+            build(key_kind, [key for key, _ in pairs]),
+            build(value_kind, [item for _, item in pairs]),
         )
     children = [
         build(field, [None if value is None else getattr(value, name) for value in values])
-        for name, (_, field) in zip(_names(kind), kind.fields, strict=True)
+        for name, field in zip(_names(kind), kind.arguments, strict=True)
     ]
     missing = pa.array([value is None for value in values], pa.bool_())
     fields = [
-        pa.field(name, child.type) for (name, _), child in zip(kind.fields, children, strict=True)
+        pa.field(name, child.type) for name, child in zip(kind.field_names, children, strict=True)
     ]
     return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
 
@@ -162,7 +168,7 @@ def _offsets(values: Iterable[Any]) -> Any:
     return pa.array([*offsets, at], pa.int32())
 
 
-def _primitive(kind: hive.Primitive, values: list[Any]) -> Any:
+def _primitive(kind: Type, values: list[Any]) -> Any:
     try:
         if kind.name == "timestamp":
             return _timestamps(pa.array(values, pa.string()))

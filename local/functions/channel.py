@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from local.functions import limits
 
 NEXT = "/2018-06-01/runtime/invocation/next"
-INIT_ERROR = "/2018-06-01/runtime/init/error"
 INVOCATION = "/2018-06-01/runtime/invocation/"
 
 LONGEST_HEAD = 2 << 20

@@ -7,7 +7,6 @@ or a function did.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 import uuid
@@ -18,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
 from moto.awslambda.models import lambda_backends
 
 from local import metrics
@@ -182,19 +181,11 @@ def find(name: Name) -> tuple[Any, Any]:
     aliases: Iterable[Any] = backend.list_aliases(name.arn) if qualifier else ()
     for alias in aliases:
         if alias.name == qualifier:
-            weights = (alias.routing_config or {}).get("AdditionalVersionWeights", {})
-            qualifier = _pick(alias.function_version, weights)
+            if (alias.routing_config or {}).get("AdditionalVersionWeights"):
+                words = "An alias with weights is not supported by the local AWS."
+                raise InvalidParameterValueException(words)
+            qualifier = alias.function_version
     return latest, backend.get_function(name.arn, qualifier)
-
-
-def _pick(main: str, weights: dict[str, float]) -> str:
-    """The version that an alias means this time."""
-    point = random.random()  # noqa: S311  routing, no secret
-    for version, weight in weights.items():
-        point -= weight
-        if point < 0:
-            return version
-    return main
 
 
 def refusal(request: str, status: int, code: str, message: str) -> Invocation:

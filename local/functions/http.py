@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
-from moto.awslambda.exceptions import LambdaClientError
 from moto.utilities.utils import get_partition
 
 from local import routes, settings
@@ -27,7 +26,7 @@ _json = msgspec.json.Decoder(msgspec.Raw)
 
 
 class InvokeApi:
-    """Answers Invoke, and InvokeAsync as what it is: an Invoke of type Event."""
+    """Answers Invoke; InvokeAsync, which AWS has deprecated, is refused by its name."""
 
     def __init__(self, dispatcher: Dispatcher, queue: Queue) -> None:
         self._dispatcher = dispatcher
@@ -44,7 +43,7 @@ class InvokeApi:
         account, region = settings.current().account, routes.region(request)
         arn = function_arn(account, region, unquote(name), qualifier)
         kind = request.header.get("x-amz-invocation-type") or "RequestResponse"
-        found = self._invoke(arn, kind if api == "invocations" else "Event", request)
+        found = self._invoke(arn, kind if api == "invocations" else "InvokeAsync", request)
         return _response(found, tail=request.header.get("x-amz-log-type") == "Tail")
 
     def _invoke(self, arn: str, kind: str, request: Request) -> Invocation:
@@ -61,9 +60,7 @@ class InvokeApi:
                 return self._dispatcher.invoke(arn, request.body, asked)
             case "Event":
                 return self._queue.submit(arn, request.body, asked)
-            case "DryRun":
-                return _dry_run(number, arn)
-        words = f"Invocation type {kind} is none of RequestResponse, Event, DryRun."
+        words = f"Invocation type {kind} is not supported by the local AWS."
         return dispatch.refusal(number, 400, "InvalidParameterValueException", words)
 
 
@@ -99,14 +96,3 @@ def _asked(number: str, header: dict[str, str]) -> Asked:
     if text:
         _json.decode(text)
     return Asked(request_id=number, client_context=text, trace=header.get("x-amzn-trace-id"))
-
-
-def _dry_run(number: str, arn: str) -> Invocation:
-    name = definition.parse(arn)
-    if name is None:
-        return dispatch.invalid(number, arn)
-    try:
-        dispatch.find(name)
-    except LambdaClientError as error:
-        return dispatch.refusal(number, error.code, error.error_type, error.message)
-    return Invocation(status=204, payload=b"", request_id=number)

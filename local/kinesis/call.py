@@ -1,28 +1,15 @@
 """One call of the API: where it goes, what it says, which stream it means."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from local import routes
 from local.kinesis import errors, streams
 from local.kinesis.stream import Consumer, Shard, Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A validated request: the region that the client signed for and the parameters."""
-
-    region: str
-    parameters: dict[str, Any]
-
-    def __getitem__(self, name: str) -> Any:
-        """A required parameter."""
-        return self.parameters[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A parameter; null counts as left out."""
-        value = self.parameters.get(name)
-        return default if value is None else value
+class Call(routes.Call):
+    """A call of Kinesis, which names its stream in one of two ways."""
 
     def stream(self) -> Stream:
         """The stream that StreamARN or StreamName names."""

@@ -253,10 +253,13 @@ class Stream:
             meter.report(self.region, self.name, wanted, ShardId=shard_id)
 
     def _report_by_shard(self, puts: list[Put], sizes: list[int]) -> None:
-        for shard_id in {put.shard_id for put in puts}:
-            own = [index for index, put in enumerate(puts) if put.shard_id == shard_id]
-            values = _incoming([puts[index] for index in own], [sizes[index] for index in own])
-            self.report_shard(shard_id, values)
+        shards: dict[str, tuple[list[Put], list[int]]] = {}
+        for put, size in zip(puts, sizes, strict=True):
+            own = shards.setdefault(put.shard_id, ([], []))
+            own[0].append(put)
+            own[1].append(size)
+        for shard_id, own in shards.items():
+            self.report_shard(shard_id, _incoming(*own))
 
     @property
     def status(self) -> str:

@@ -76,7 +76,8 @@ def rows() -> list[tuple[bytes, str]]:
     for number, event in enumerate(events()):
         origin = (
             f',"ingested_at":"{stamp}Z","shard_id":"shardId-000000000000",'
-            f'"sequence_number":"{49 * 10**54 + number}","subsequence_number":0}}'
+            f'"sequence_number":"{49 * 10**54 + number}","subsequence_number":0,'
+            f'"arrived_at":"{stamp}Z"}}'
         )
         row = msgspec.json.encode(event)[:-1] + origin.encode()
         result.append((row, event_date(event)))

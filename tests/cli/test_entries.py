@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -10,11 +11,14 @@ from cli.entries import LONGEST_KEY, Entries, digest, key_of
 from cli.errors import RefusedLine
 from cli.producer import Entry
 from events import registry
-from events.contract import Event
+from events.compression import FRAME, decompressed
+from events.contract import Contract, Event
 from events.flight.event import Flight
 from events.flight.source import events
+from events.mark import Mark, split
 
 KIND = registry.get("flight")
+ENCODE = msgspec.json.encode
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,27 @@ def test_event_times_are_read_only_where_pacing_needs_them(flights: list[Flight]
 def test_a_built_in_event_is_what_its_contract_decodes(flights: list[Flight]) -> None:
     (chunk,) = Entries(KIND).of_events(iter(flights), None)
     assert [msgspec.json.decode(one.data, type=Flight) for one in chunk] == flights
+
+
+def test_a_contract_has_events_and_lines_compressed_after_their_mark(
+    flights: list[Flight],
+) -> None:
+    class Packed(Flight, frozen=True, kw_only=True):
+        contract: ClassVar[Contract] = msgspec.structs.replace(KIND.contract, compression="zstd")
+
+    mark = Mark(kind="replayed", lake="lake", run="run")
+    plain = fields(Entries(KIND, mark=mark).of_lines([[b"short", *map(ENCODE, flights)]], None))
+    of_lines = Entries(Packed, mark=mark).of_lines([[b"short", *map(ENCODE, flights)]], None)
+    of_events = Entries(Packed, after=1, mark=mark).of_events(iter(flights), None)
+    found = fields(of_lines)
+    assert found[1:] == fields(of_events)
+    assert [(number, key) for number, key, _ in found] == [
+        (number, key) for number, key, _ in plain
+    ]
+    assert found[0] == plain[0]  # it would not be smaller
+    put = [split(data) for _, _, data in found[1:]]
+    assert all(data.startswith(FRAME) and found == mark for found, data in put)
+    assert [decompressed(data) for _, data in put] == [ENCODE(one) for one in flights]
 
 
 def test_a_key_that_kinesis_would_refuse_becomes_a_hash_and_stays_the_same(

@@ -177,3 +177,9 @@ def test_the_open_shards_are_listed_page_by_page(kinesis: KinesisClient, stub: S
     assert open_shards(kinesis, "s") == Shards(
         [Shard(0, middle - 1, "shard-1"), Shard(middle, 2**128 - 1, "shard-2")]
     )
+
+
+def test_shards_of_an_answer_that_was_cut_short_are_none(kinesis: KinesisClient) -> None:
+    Endpoint(kinesis, {"Shards": []}).cut()
+    with pytest.raises(ValueError, match="do not share out"):
+        open_shards(kinesis, "s")

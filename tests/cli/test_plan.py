@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import ceil
+from math import ceil, inf, nan
 from typing import Any
 
 import pytest
@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from cli.errors import WrongUsage
 from cli.plan import bill
-from cli.plan.limits import growth
+from cli.plan.limits import FACTORS, HTTP_RATE, growth
 from cli.plan.load import Assumptions, Load, wire
 from cli.plan.modes import modes
 from cli.plan.pipeline import MODES, priced
 from cli.plan.planning import planned
 from cli.prices import GIB, KIB, MIB, prices, stepped
 from infra import watches
+from infra.http_settings import Http
 
 MONTH_31, MONTH_30 = 31 * 24, 30 * 24
 """Hours: AWS's examples count one or the other."""
@@ -54,6 +55,18 @@ def test_the_example_of_extended_retention() -> None:
     )
     assert usd(items)["retention to 7 days"] == 59.52
     assert cents(bill.total(items)) == 111.66
+
+
+# As its page has it: 0.015 a consumer-shard-hour, and 0.013 of each GB that a consumer reads
+def test_fan_out_is_billed_for_every_consumer() -> None:
+    items = bill.provisioned(
+        prices(), shards=4, hours=MONTH_31, records=GIB / KIB, record_bytes=100 * KIB, fan_out=3
+    )
+    fan_out = {item.name: (item.amount, cents(item.usd)) for item in items[2:]}
+    assert fan_out == {
+        "fan-out consumers": (3 * 4 * MONTH_31, 133.92),
+        "fan-out data": (3 * 100, 3.90),
+    }
 
 
 # Its first form, of 2013: a PUT of 5 KB was billed as a transaction, 0.028 USD a million, a day.
@@ -213,6 +226,12 @@ def test_one_event_in_a_record_is_no_aggregation() -> None:
         (Load(rate=10, size=11 * MIB), "Kinesis takes no record above 10 MiB"),
         (Load(rate=10, size=10, retention_hours=12), "from 24 hours to 365 days, not 12"),
         (Load(rate=10, size=10, fan_out=21), "at most 20 fan-out consumers, not 21"),
+        (Load(rate=inf, size=10), "A rate of inf events a second is no load"),
+        (Load(rate=10, size=10, peak=nan), "A peak of nan times the mean is none"),
+        (Load(rate=10, size=10, peak=inf), "A peak of inf times the mean is none"),
+        (Load(rate=10, size=10, http=inf), "Of 10 events a second inf cannot come over HTTP"),
+        (Load(rate=10, size=10, http=11), "Of 10 events a second 11 cannot come over HTTP"),
+        (Load(rate=10, size=10, linger=nan), "An event cannot wait nan seconds"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_to_do(load: Load, says: str) -> None:
@@ -235,14 +254,22 @@ def test_the_bill_is_its_lines() -> None:
     assert date.fromisoformat(plan.prices_date) == date.fromisoformat(prices().date)
 
 
-def test_the_break_even_is_where_both_cost_the_same() -> None:
-    load = Load(rate=500, size=700, aggregated=False)
+@pytest.mark.parametrize(
+    "load",
+    [
+        Load(rate=500, size=700, aggregated=False),
+        Load(rate=500, size=700),
+        Load(rate=3_000, size=KIB),
+        Load(rate=20_000, size=300),
+    ],
+)
+def test_the_break_even_is_where_both_cost_the_same(load: Load) -> None:
     found = modes(load, prices())
     assert found.peak is not None
     assert found.advantage_rate is not None
-    for factor, cheapest in ((0.9, "provisioned"), (1.1, "on-demand")):
-        spiky = replace(load, peak=found.peak * factor)
-        assert modes(spiky, prices()).cheapest == cheapest
+    for factor, shards_cost_less in ((0.99, True), (1.01, False)):
+        usd = modes(replace(load, peak=found.peak * factor), prices()).usd
+        assert (usd["provisioned"] < usd["on-demand"]) is shards_cost_less
     for factor, cheaper in ((0.9, False), (1.1, True)):
         usd = modes(replace(load, rate=found.advantage_rate * factor), prices()).usd
         assert (usd["advantage"] < usd["on-demand"]) is cheaper
@@ -258,6 +285,24 @@ def test_a_growing_load_meets_limits_one_after_the_other() -> None:
     assert at_ten["5 shards, as planned at ×1"] == pytest.approx(6, abs=0.1)
     hot = growth(Load(rate=3_000, size=KIB, hottest=0.5), "provisioned")[0].met[0]
     assert hot.name == "one shard's limit, for the most frequent key"
+
+
+def test_what_comes_over_http_grows_with_the_load_until_a_key_may_not_ask_more() -> None:
+    load = Load(rate=60, size=KIB, http=30, peak=1.5)
+    found = growth(load, "on-demand")
+    name = "requests/s of an API key (Http.rate)"
+    shares = [limit.used for one in found for limit in (*one.met, one.next) if limit.name == name]
+    assert shares == pytest.approx([30 * 1.5 / HTTP_RATE * factor for factor in FACTORS])
+    assert Http().rate == HTTP_RATE
+    usd = planned(load, prices()).growth[1].usd
+    assert usd == pytest.approx(planned(replace(load, rate=600, http=300), prices()).growth[0].usd)
+
+
+def test_the_largest_load_is_planned_at_once() -> None:
+    """Where each shard more makes as many more records, shards are not counted one by one."""
+    load = Load(rate=1e9, size=300, peak=10_000).checked()
+    assert wire(replace(load, peak=17.5001)) == wire(replace(load, peak=17.5001, aggregated=False))
+    assert planned(load, prices()).aggregated_modes.peak == pytest.approx(17.5)
 
 
 def test_aggregation_costs_a_third_where_events_are_small() -> None:

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
+from mypy_boto3_kinesis import KinesisClient
 
+from cli.aws import once
 from cli.producer import MIB
 from cli.putting import Closed, Delivery, NotPut, Producer
+from events.compression import FRAME, decompressed
 from tests.cli.conftest import users
 from tests.conftest import AWS, ROOT
 
@@ -39,6 +43,32 @@ def records(aws: AWS, stream: str) -> dict[str, list[dict[str, Any]]]:
         )["ShardIterator"]
         found[name] = kinesis.get_records(ShardIterator=iterator)["Records"]
     return found
+
+
+def unrepeated(aws: AWS) -> KinesisClient:
+    """A client that makes each call once, as a producer's should."""
+    key = "x"
+    return boto3.client(
+        "kinesis",
+        endpoint_url=aws.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=key,
+        config=once(),
+    )
+
+
+def lose(kinesis: Any, operation: str, times: int) -> list[str]:
+    """The next answers to an operation, one after the other; what was lost so far."""
+    lost: list[str] = []
+
+    def close(**_: object) -> None:
+        if len(lost) < times:
+            lost.append(operation)
+            raise ConnectionClosedError(endpoint_url="x")
+
+    kinesis.meta.events.register(f"before-send.kinesis.{operation}", close)
+    return lost
 
 
 def by_key(aws: AWS, stream: str) -> dict[str, list[bytes]]:
@@ -81,6 +111,25 @@ def test_records_of_several_threads_arrive_in_the_order_of_each_key_and_are_told
     assert all(places[one[1:4]] == b"%d" % one.token[1] for one in told)  # type: ignore[index]
 
 
+def test_data_is_compressed_one_record_at_a_time_where_that_is_asked_for(
+    aws: AWS, stream: str
+) -> None:
+    given = [
+        (f"key-{n % 5}", b'{"n": %d, "words": "%s"}' % (n, b"again " * 20)) for n in range(100)
+    ]
+    with Producer(aws.client("kinesis"), stream, compression="zstd") as producer:
+        producer.put_all(given[:50])
+        for key, data in given[50:]:
+            producer.put(key, data)
+        producer.put("short", b"{}")
+    found = by_key(aws, stream)
+    assert found.pop("short") == [b"{}"]
+    for key, put in found.items():
+        assert all(data.startswith(FRAME) for data in put)
+        assert [decompressed(data) for data in put] == [data for one, data in given if one == key]
+    assert producer.tally.put_bytes < sum(len(data) for _, data in given) / 2
+
+
 def test_a_flush_waits_for_what_was_taken_and_an_explicit_hash_key_is_kept(
     aws: AWS, stream: str
 ) -> None:
@@ -94,9 +143,12 @@ def test_a_flush_waits_for_what_was_taken_and_an_explicit_hash_key_is_kept(
     assert sum(map(len, by_key(aws, stream).values())) == 5_002
 
 
-def test_the_shards_are_followed_through_a_split(aws: AWS, stream: str) -> None:
-    kinesis = aws.client("kinesis")
-    with Producer(aws.client("kinesis"), stream) as producer:
+def test_the_shards_are_followed_through_a_split_though_their_first_listing_is_lost(
+    aws: AWS, stream: str
+) -> None:
+    kinesis, its = aws.client("kinesis"), unrepeated(aws)
+    with Producer(its, stream) as producer:
+        lost = lose(its, "ListShards", 1)
         producer.put_all((f"k{n % 50}", b"%d" % n) for n in range(1_000))
         producer.flush()
         kinesis.split_shard(
@@ -112,6 +164,7 @@ def test_the_shards_are_followed_through_a_split(aws: AWS, stream: str) -> None:
         f"k{k}": [b"%d" % n for n in range(k, 2_000, 50)] for k in range(50)
     }
     assert "shardId-000000000004" in records(aws, stream)
+    assert lost == ["ListShards"]
 
 
 def test_what_cannot_be_put_is_raised_or_told(aws: AWS, stream: str) -> None:
@@ -138,6 +191,69 @@ def test_what_no_repetition_mends_is_raised_by_what_is_called_next(aws: AWS, str
     with pytest.raises(ClientError):
         producer.close()
     aws.client("kinesis").create_stream(StreamName=stream, ShardCount=1)
+
+
+class Spilt(Exception):
+    """What somebody's `on_delivery` raises."""
+
+
+@pytest.mark.parametrize(
+    ("spilt", "last"), [(3, b"x" * MIB), (1, b"x")], ids=["in put", "in a thread"]
+)
+def test_what_on_delivery_raises_is_raised_by_what_is_called_next(
+    aws: AWS, stream: str, spilt: int, last: bytes
+) -> None:
+    """And all the others are told, wherever it is raised."""
+    told: list[object] = []
+
+    def on_delivery(delivery: Delivery) -> None:
+        told.append(delivery.token)
+        if delivery.token == spilt:
+            raise Spilt
+
+    producer = Producer(aws.client("kinesis"), stream, on_delivery=on_delivery)
+    for token, data in enumerate((b"x", b"x", last), start=1):
+        producer.put("k", data, token=token)
+    with pytest.raises(Spilt):
+        producer.close()
+    assert sorted(map(str, told)) == ["1", "2", "3"]
+
+
+def test_a_call_that_fails_after_another_has_ended_the_producer_is_told_too(
+    aws: AWS, stream: str
+) -> None:
+    told: list[Delivery] = []
+    both, ended = threading.Barrier(2), threading.Event()
+
+    def fail(**_: object) -> None:
+        if both.wait(10) == 0:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutRecords")
+        assert ended.wait(10)
+        raise ConnectionClosedError(endpoint_url="x")
+
+    def on_delivery(delivery: Delivery) -> None:
+        told.append(delivery)
+        ended.set()
+
+    kinesis = unrepeated(aws)
+    producer = Producer(kinesis, stream, on_delivery=on_delivery)
+    kinesis.meta.events.register("before-send.kinesis.PutRecords", fail)
+    for first in (0, 2**127):  # of shards whose calls are made in parallel
+        producer.put("k", b"x", first)
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        producer.close()
+    assert [one.error for one in told] == ["Stopped", "Stopped"]
+
+
+@pytest.mark.parametrize("key", [-1, 2**128, str(2**128 + 5), "k"])
+def test_a_hash_key_that_no_shard_has_is_refused_at_once(
+    aws: AWS, stream: str, key: int | str
+) -> None:
+    with Producer(aws.client("kinesis"), stream) as producer:
+        with pytest.raises(ValueError, match=r"hash key|invalid literal"):
+            producer.put("k", b"x", key)
+        producer.put("k", b"y", 2**128 - 1)
+    assert by_key(aws, stream) == {"k": [b"y"]}
 
 
 @pytest.mark.parametrize(("key", "data"), [("", b""), ("k" * 257, b""), ("k", "text"), (1, b"")])

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from cli.aws import Account
-from cli.errors import Overtaken
+from cli.errors import Overtaken, WrongUsage
 from cli.releases import Releases
-from events.release import KEY, Registry, decode, start
+from events.release import KEY, Registry, decode, encode, start, stop
 from events.release_verdict.event import Arm, Check, Metric, ReleaseVerdict, Side
 from tests.cli.conftest import Headrace, Place, create_stack
 
@@ -23,7 +25,9 @@ FINE = Check(holds=True, log_e=0.0, text="Nothing was said.")
 SIDE = Side(devices=200, events=3_000, buckets=60, clipped=0)
 
 
-def seen(verdict: Any, reason: str, *, look: int = 9, log_e: float = 0.0) -> ReleaseVerdict:
+def seen(
+    verdict: Any, reason: str, *, look: int = 9, log_e: float = 0.0, trial: int = 1
+) -> ReleaseVerdict:
     """What the function answers to a look."""
     arm = Arm(devices=200, events=3_000, episodes=1, exposure=200)
     heap = Metric(
@@ -48,7 +52,7 @@ def seen(verdict: Any, reason: str, *, look: int = 9, log_e: float = 0.0) -> Rel
     return ReleaseVerdict(
         event_id=f"verdict-2.4.1-1-{look}",
         looked_at=BEGAN + timedelta(minutes=40),
-        trial=1,
+        trial=trial,
         canary="2.4.1",
         baseline="2.4.0",
         look=look,
@@ -77,9 +81,9 @@ PASSES = seen("PASS", "No metric is worse by its margin.")
 
 
 class Function:
-    """Answers as a script says, the last of it for ever."""
+    """Answers as a script says, the last of it for ever: a verdict, a sentence, or an error."""
 
-    def __init__(self, *answers: ReleaseVerdict | str) -> None:
+    def __init__(self, *answers: ReleaseVerdict | str | Exception) -> None:
         self.answers = list(answers)
         self.asked: list[Any] = []
 
@@ -87,6 +91,8 @@ class Function:
         assert FunctionName == "release-health-function"
         self.asked.append(json.loads(Payload))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
         if isinstance(answer, str):
             error = {"errorType": "Unanswerable", "errorMessage": answer}
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(error).encode())}
@@ -166,6 +172,13 @@ def test_a_trial_is_started_and_stopped_in_the_registry(release: Headrace, s3: A
     assert done.stdout.startswith("The trial of 2.4.1 ends at 20")
 
 
+def test_a_soak_lasts_as_long_as_was_asked_for_at_least(release: Headrace, s3: Any) -> None:
+    spans = ["--soak", "29s", "--skew", "61s"]
+    assert release("start", "2.4.1", "--baseline", "2.4.0", *spans).returncode == 0
+    [trial] = registry(s3).trials
+    assert (trial.soak_minutes, trial.skew_minutes) == (1, 2)
+
+
 def test_metrics_are_given_with_percentages(release: Headrace, s3: Any) -> None:
     options = ["--metric", "heap_bytes:higher:0.8:2%:5%", "--metric", "crashed:higher:0.2:0:1:1%"]
     done = release("start", "2.4.1", "--baseline", "2.4.0", *options, "--json")
@@ -189,6 +202,23 @@ def test_metrics_are_given_with_percentages(release: Headrace, s3: Any) -> None:
         (["2.4.1", "--baseline", "2.4.0", "--at", "-1h"], "start it then, or backdate it"),
         (["2.4.1", "--baseline", "2.4.0", "--soak", "long"], "long is no length of time"),
         (["2.4.1", "--baseline", "2.4.0", "--alpha", "2"], "That is no trial"),
+        (["2.4.1", "--baseline", "2.4.0", "--at", "-999999d"], "--at takes in how long"),
+        (
+            ["2.4.1", "--baseline", "2.4.0", "--at", "0001-01-01T00:00+14:00"],
+            "--at takes in how long",
+        ),
+        (
+            ["2.4.1", "--baseline", "2.4.0", "--at", "9999-12-31T23:59:59.000005"],
+            "beyond the years",
+        ),
+        (
+            ["2.4.1", "--baseline", "2.4.0", "--at", "0001-01-01T00:00", "--backdate"],
+            "beyond the years",
+        ),
+        (
+            ["2.4.1", "--baseline", "2.4.0", "--at", "+1h", "--preparation", "999999d"],
+            "at most 30 days long",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence_and_writes_nothing(
@@ -240,6 +270,37 @@ def test_two_who_write_at_once_do_not_undo_each_other(s3: Any) -> None:
     assert "2.4.2" not in [one.canary for one in registry(s3).trials]
 
 
+class Forgetful:
+    """A bucket's client that does not hear the answer to its first put, and puts again."""
+
+    def __init__(self, s3: Any) -> None:
+        self.s3, self.lost = s3, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.s3, name)
+
+    def put_object(self, **what: Any) -> Any:
+        if not self.lost:
+            self.lost = True
+            self.s3.put_object(**what)
+            Releases(self.s3, BUCKET).change(
+                lambda now: start(now, canary="9.0.1", baseline="2.4.0", now=BEGAN)
+            )
+        return self.s3.put_object(**what)
+
+
+def test_a_change_whose_answer_was_lost_is_not_made_twice_and_not_refused(s3: Any) -> None:
+    begin = partial(start, canary="2.4.1", baseline="2.4.0", now=BEGAN)
+    changed = Releases(Forgetful(s3), BUCKET).change(begin)  # type: ignore[arg-type]
+    assert [one.canary for one in changed.trials] == ["2.4.1"]
+    assert [one.canary for one in registry(s3).trials] == ["2.4.1", "9.0.1"]
+    ended = partial(stop, canary="2.4.1", now=BEGAN)
+    Releases(s3, BUCKET).change(ended)
+    again = Releases(Forgetful(s3), BUCKET)  # type: ignore[arg-type]
+    with pytest.raises(WrongUsage, match="not on trial"):
+        again.change(ended)
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "told"),
     [
@@ -287,12 +348,105 @@ def test_waiting_has_an_end(release: Headrace, function: Function) -> None:
     release("start", "2.4.1", "--baseline", "2.4.0")
     done = release("status", "2.4.1", "--wait", "--timeout", "0s")
     assert done.returncode == 6
+    assert "yet, though it was waited for: let the trial go on, and ask again." in done.stderr
     assert len(function.asked) == 1
     assert release("status", "--wait").returncode == 2
 
 
+def test_a_trial_that_ends_without_a_verdict_says_when(
+    release: Headrace, function: Function, s3: Any
+) -> None:
+    release("start", "2.4.1", "--baseline", "2.4.0")
+    release("stop", "2.4.1", "--at", "+1h")
+    [trial] = registry(s3).trials
+    assert trial.stopped_at
+    done = release("status", "2.4.1")
+    assert done.returncode == 6
+    assert f"and its trial ends at {trial.stopped_at:%Y-%m-%d %H:%M:%S} UTC" in done.stderr
+    past = start(Registry(), canary="2.4.1", baseline="2.4.0", now=BEGAN, at=BEGAN, backdate=True)
+    past = stop(past, "2.4.1", now=BEGAN)
+    long_ago = replace(past.trials[0], stopped_at=BEGAN - timedelta(days=900))
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=encode(replace(past, trials=(long_ago,))))
+    done = release("status", "2.4.1", "--wait")
+    assert done.returncode == 6
+    assert "The trial of 2.4.1 ended at 2024-06-04 08:30:00 UTC without a verdict" in done.stderr
+    assert len(function.asked) == 2
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A time that only pauses move."""
+    found: list[float] = []
+    monkeypatch.setattr("cli.on_trial.time.sleep", found.append)
+    monkeypatch.setattr("cli.on_trial.time.monotonic", lambda: sum(found))
+    return found
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "No."}}, "Invoke")
+
+
+def test_a_hiccup_does_not_end_the_waiting_and_a_minute_of_them_does(
+    release: Headrace, function: Function, pauses: list[float]
+) -> None:
+    release("start", "2.4.1", "--baseline", "2.4.0")
+    throttled = refused("TooManyRequestsException")
+    function.answers = [WAITS, "Away. Ask again in a minute.", throttled, PASSES]
+    assert release("status", "2.4.1", "--wait").returncode == 0
+    assert not function.answers[1:]
+    function.answers = ["Away. Ask again in a minute."]
+    pauses.clear()
+    done = release("status", "2.4.1", "--wait")
+    assert (done.returncode, sum(pauses)) == (1, 60)
+    assert "Away" in done.stderr
+    function.answers, function.asked = [refused("AccessDeniedException")], []
+    assert release("status", "2.4.1", "--wait").returncode == 1
+    assert len(function.asked) == 1
+
+
+def test_a_verdict_on_another_trial_of_the_release_is_none_on_this_one(
+    release: Headrace, function: Function, s3: Any, pauses: list[float]
+) -> None:
+    first = start(Registry(), canary="2.4.1", baseline="2.4.0", now=BEGAN, at=BEGAN, backdate=True)
+    ended = stop(first, "2.4.1", now=BEGAN)
+    later = BEGAN + timedelta(hours=1)
+    both = start(ended, canary="2.4.1", baseline="2.4.0", now=later)
+    assert [one.number for one in both.trials] == [1, 3]
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=encode(both))
+    function.answers = [seen("FAIL", "Worse.", trial=3)]
+    done = release("status")
+    _, newest, oldest = done.stdout.splitlines()
+    assert (newest.split()[3], oldest.split()[3]) == ("FAIL", "–")
+    assert "2.4.1: Trial 3 has followed trial 1" in done.stderr
+    function.answers = [seen("PASS", "Good.", trial=1)]
+    early = release("status", "2.4.1")
+    assert early.returncode == 1
+    assert "has not heard of trial 3 of 2.4.1 yet" in early.stderr
+    function.answers = [seen("PASS", "Good.", trial=1), seen("FAIL", "Worse.", trial=3)]
+    assert (release("status", "2.4.1", "--wait").returncode, len(pauses)) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--interval", "0s"],
+        ["--heap", "0"],
+        ["--heap", "inf"],
+        ["--heap", "nan"],
+        ["--leak", "-2"],
+        ["--share", "nan"],
+    ],
+    ids=" ".join,
+)
+def test_what_no_fleet_does_is_not_simulated(release: Headrace, options: list[str]) -> None:
+    done = release("simulate", "2.4.1", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert options[0] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_all_trials_are_a_line_each(release: Headrace, function: Function) -> None:
-    function.answers = [FAILS, "The state cannot be reached."]
+    function.answers = [seen("FAIL", "Worse.", trial=2), "The state cannot be reached."]
     for canary in ("2.4.2", "2.4.1"):
         release("start", canary, "--baseline", "2.4.0")
     done = release("status")

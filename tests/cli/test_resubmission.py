@@ -77,7 +77,7 @@ def test_a_row_of_the_transform_is_put_as_the_event_that_it_was(sample: Any, rea
     [answer], _, _ = transform(request(sample.data), datetime(2026, 1, 2, tzinfo=UTC))
     row = b64decode(answer["data"])
     # What Firehose numbers such a record itself is no place in the stream.
-    failed = line(row, reason, shard_id=None, sequence_number=None)
+    failed = line(row, reason, shard_id=None, sequence_number=None, arrived_at=ARRIVAL + 60_000)
     again = resubmitted(failed, LAKE, "r7")
     mark, data = split(again)
     assert mark and (mark.shard_id, mark.sequence_number) == (SHARD, sequence(0))

@@ -3,13 +3,17 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from cli import sender as module
 from cli.pace import Pace
 from cli.producer import Call, Entry, Limits, Producer, Retry
 from cli.sender import Outcome, Put, Sender
+from cli.shards import Shards
+from tests.cli.streams import Stream as Resharded
 
 LIMITS = Limits(records=10)
 
@@ -201,6 +205,63 @@ def test_the_source_is_not_read_further_ahead_than_memory_allows() -> None:
     # two full calls a lane in the producer, one chunk cut, AHEAD in the queue, one in the hand
     assert read_before_an_answer[0] <= 4 + 1 + module.AHEAD + 1
     assert producer.tally.put + producer.tally.not_put["Interrupted"] <= 10 * len(read)
+
+
+def refused(code: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "ListShards")
+
+
+def split_while_it_is_asked_for(error: Exception) -> tuple[Outcome, Resharded, Producer]:
+    """A run in which the stream is split, and the first question for its shards fails."""
+    stream = Resharded(Shards.even(2), reshapes={2: 0})
+    producer = Producer(limits=LIMITS, lanes=1, linger=0.001, shards=stream.shards, aggregate=60)
+    errors = [error]
+
+    def shards() -> Shards:
+        if errors:
+            raise errors.pop()
+        return stream.shards
+
+    made = Sender(
+        producer=producer,
+        put=stream.answer,
+        pace=Pace(),
+        lanes=1,
+        progress=lambda: None,
+        shards=shards,
+    )
+    return made.run(iter([entries(1, 300)])), stream, producer
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionClosedError(endpoint_url="x"),
+        ReadTimeoutError(endpoint_url="x"),
+        refused("LimitExceededException"),
+        refused("ResourceInUseException"),
+        refused("InternalFailure", 500),
+        ValueError("the shards do not share out the hash keys"),
+    ],
+)
+def test_shards_are_asked_for_again_when_the_answer_was_lost(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    outcome, stream, producer = split_while_it_is_asked_for(error)
+    assert outcome == Outcome()
+    assert (producer.tally.put, producer.tally.not_put) == (300, Counter())
+    assert stream.by_key().keys() == {f"k{n}" for n in range(7)}
+
+
+def test_an_error_that_asking_again_does_not_mend_ends_the_run() -> None:
+    denied = refused("AccessDeniedException")
+    outcome, _, producer = split_while_it_is_asked_for(denied)
+    assert outcome.error is denied
+    tally = producer.tally
+    assert tally.put + sum(tally.not_put.values()) == 300
+    assert set(tally.not_put) == {"Stopped"}
 
 
 def test_a_pace_is_kept() -> None:

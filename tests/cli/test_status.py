@@ -12,6 +12,8 @@ from tests.cli.conftest import LAKE, STREAMS, Headrace, Place, create_stack, out
 
 ENVIRONMENT = "clistatus"
 """One of its own: what other tests put would be counted with what is counted here."""
+URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/v1"
+"""Where events of one of the types are taken."""
 
 
 def own(event_type: str) -> dict[str, str]:
@@ -55,7 +57,8 @@ def metrics(place: Place) -> None:
     for event_type in STREAMS:
         stream = own(event_type)["StreamName"]
         place.aws.client("kinesis").create_stream(StreamName=stream, ShardCount=2)
-        create_stack(place.aws, event_type, own(event_type), ENVIRONMENT)
+        taken = {"HttpUrl": URL, "ApiKeyId": "k"} if event_type == "device_telemetry" else {}
+        create_stack(place.aws, event_type, own(event_type) | taken, ENVIRONMENT)
     lake = {"BucketName": LAKE, "DatabaseName": "clitest", "WorkGroupName": "clitest"}
     create_stack(place.aws, "lake", lake, ENVIRONMENT)
     stream, delivery = "StreamName", "DeliveryStreamName"
@@ -115,7 +118,9 @@ def test_every_number_comes_from_its_own_metric(headrace: Headrace) -> None:
         "rejected": 3,
         "replayed": 11,
         "outstanding": 20,
+        "http_url": URL,
     }
+    assert flight["http_url"] == ""
     assert flight["stream"] == "clistatus-flight"
     hour = (now - timedelta(hours=30)).replace(second=0, microsecond=0)
     assert abs(datetime.fromisoformat(flight["newest_delivered"]) - hour) <= timedelta(minutes=1)
@@ -131,13 +136,14 @@ def test_the_days_that_count_can_be_chosen(headrace: Headrace) -> None:
 def test_the_table_fits_80_columns(headrace: Headrace) -> None:
     done = headrace("status")
     assert done.returncode == 0
-    head, telemetry, stream, flight, other = done.stdout.splitlines()
+    head, telemetry, stream, url, flight, other = done.stdout.splitlines()
     assert head.split() == ["type", "shards", "in", "delivered", "rejected", "open", "newest"]
     counts = ["2", "provisioned", "1,234", "1,200", "3", "20"]
     assert telemetry.split()[:-3] == ["device_telemetry", *counts]
     assert flight.split()[:3] == ["flight", "2", "provisioned"]
     assert flight.split()[-3:] == ["1", "d", "ago"]
     assert (stream, other) == ("  clistatus-device-telemetry", "  clistatus-flight")
+    assert url == f"  {URL}"
     assert max(map(len, (head, telemetry, flight))) <= 80
     since, replayed = done.stderr.splitlines()
     assert since.startswith("Records since 2")

@@ -45,6 +45,7 @@ def test_the_columns_are_the_fields_in_order_and_then_the_delivery_s() -> None:
         Column(
             "resubmission", "string", "run that put the record again after it had been rejected"
         ),
+        Column("arrived_at", "timestamp", "when the stream got the record; null in older rows"),
     ]
 
 
@@ -93,6 +94,7 @@ def test_the_parquet_types_are_those_of_the_columns() -> None:
             ("sequence_number", pa.string()),
             ("subsequence_number", pa.int64()),
             ("resubmission", pa.string()),
+            ("arrived_at", pa.timestamp("us")),
         ]
     )
     assert arrow_schema(DeviceTelemetry).field("cpu").metadata == {

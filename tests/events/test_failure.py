@@ -1,6 +1,6 @@
 """The failure archive's format: what is put together comes apart again, and SQL's lines say it."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from events import failure
+from events.compression import compressed
 from events.failure import Batch, Gone, Reason
 from tests.events.test_aggregation import aggregate
 
@@ -116,6 +117,18 @@ def test_sql_gets_a_line_per_user_record_and_one_per_range_that_is_gone() -> Non
         ("9", None, None, None, None, "old", "10", 2),
     ]
     assert {line["failed_at"] for line in found} == {failure.milliseconds(FAILED)}
+
+
+def test_sql_gets_the_payload_decompressed_and_a_redrive_the_record_as_it_was() -> None:
+    frame = compressed(b"many words, " * 20)
+    put = [record(1, frame), record(2, aggregate([("a", frame), ("b", b"plain")]))]
+    given = batch(records=put, gone=[])
+    assert [b64decode(line.payload or "") for line in failure.lines(given)] == [
+        b"many words, " * 20,
+        b"many words, " * 20,
+        b"plain",
+    ]
+    assert failure.decode(failure.encode(given)).records == put
 
 
 def test_an_id_derives_from_every_part() -> None:

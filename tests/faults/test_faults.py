@@ -24,6 +24,14 @@ AT_ONCE = {
         "rescue-killed-4",
         "redrive-killed-4",
     ),
+    100_001: (
+        "put-answers-cut",
+        "put-throttled",
+        "verdicts-refused",
+        "function-killed",
+        "archive-refuses",
+        "redrive-fails-again",
+    ),
 }
 """Faults that need nothing but clients, by the seed of the input."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from events.compression import compressed
 from events.mark import Mark, marked
 from functions.delivery_transform import handler as wiring
 from functions.delivery_transform.settings import Settings
@@ -256,6 +257,19 @@ def test_what_is_rejected_is_kept_with_its_reason_and_its_place(bucket: Bucket) 
     ]
     (moment,) = moments
     assert before <= moment <= time.time() * 1000 + 1
+
+
+def test_a_compressed_record_becomes_a_row_and_a_wrong_one_is_kept_decompressed(
+    bucket: Bucket,
+) -> None:
+    frames = [compressed(data + b" " * 100) for data in (RIGHT, SECRET)]
+    answer = wiring.handler({"records": request(*frames, b"no frame")}, CONTEXT)
+    plain = wiring.handler({"records": request(RIGHT)}, CONTEXT)
+    assert [record["result"] for record in answer["records"]] == ["Ok", *["ProcessingFailed"] * 2]
+    rows = [json.loads(b64decode(one["records"][0]["data"])) for one in (answer, plain)]
+    assert rows[0] | {"ingested_at": ""} == rows[1] | {"ingested_at": ""}
+    kept = [(line["reason"], b64decode(line["payload"])) for line in bucket.lines()]
+    assert kept == [("wrong_type", SECRET + b" " * 100), ("not_json", b"no frame")]
 
 
 def test_what_is_rejected_again_is_kept_as_it_was_the_first_time(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 import pytest
+import zstandard
 from botocore.exceptions import ClientError
 from msgspec import Meta
 
@@ -119,6 +120,15 @@ def test_a_replayed_event_is_an_event_within_an_aggregate_too() -> None:
     ]
 
 
+def test_compressed_events_are_read_plain_marked_and_within_an_aggregate() -> None:
+    frames = [zstandard.ZstdCompressor().compress(data) for data in encoded(*map(reading, "abc"))]
+    mark = Mark(kind="replayed", lake="lake", run="run")
+    found = kinesis(frames[0], marked(mark, frames[1]), aggregate([("k", frames[2])]))
+    batch = process(found, DECODER, lambda event, _: event)
+    assert [output.event for output in batch.outputs] == [reading(name) for name in "abc"]
+    assert not batch.wrong
+
+
 def test_an_output_that_cannot_be_put_fails_the_batch_from_its_cause_on() -> None:
     event = kinesis(*encoded(reading("a", 1), reading("b"), reading("c", 2)))
     batch = process(event, DECODER, double)
@@ -149,11 +159,13 @@ class Kinesis:
     def __init__(self, *refusals: set[str] | Exception | None) -> None:
         self.refusals = list(refusals)
         self.calls: list[list[str]] = []
+        self.data: list[bytes] = []
 
     def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  boto3's names
         assert StreamName == "stream"
         keys = [record["PartitionKey"] for record in Records]
         self.calls.append(keys)
+        self.data += [record["Data"] for record in Records]
         refused = self.refusals.pop(0) if self.refusals else set()
         if isinstance(refused, Exception):
             raise refused
@@ -171,6 +183,17 @@ class Kinesis:
 
 def emitter(client: Kinesis) -> Emitter:
     return Emitter(client, "stream", sleep=lambda _: None)  # type: ignore[arg-type]
+
+
+def test_derived_events_are_compressed_where_their_contract_says_so() -> None:
+    class Packed(Reading, frozen=True, kw_only=True, gc=False):
+        contract: ClassVar[Contract] = msgspec.structs.replace(Reading.contract, compression="zstd")
+
+    client = Kinesis()
+    assert emitter(client)([Packed(id="many words " * 20)]) is None
+    (data,) = client.data
+    assert DECODER.decode(data) == reading("many words " * 20)
+    assert len(data) < 100
 
 
 def test_only_what_was_refused_is_put_again() -> None:

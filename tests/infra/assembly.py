@@ -72,6 +72,22 @@ class Assembly:
                             return stack, output["Value"]
         raise AssertionError(f"{value} is imported from nowhere")
 
+    def in_lake(self, statements: list[dict[str, Any]]) -> list[tuple[Any, str, Any]]:
+        """What a policy allows in the lake's bucket: actions, path, conditions. The bucket itself
+        has no path."""
+        found = []
+        for statement in statements:
+            if "s3:" not in str(statement["Action"]):
+                continue
+            match statement["Resource"]:
+                case {"Fn::Join": ["", [bucket, str(path)]]}:
+                    pass
+                case bucket:
+                    path = ""
+            assert self.export(bucket)[0] == f"Headrace-{self.environment}-lake"
+            found.append((statement["Action"], path, statement.get("Condition")))
+        return found
+
     def key(self, value: object) -> str | None:
         """The KMS key that a property names, as `stack/resource`, through an export or not."""
         match value:

@@ -136,6 +136,13 @@ def test_the_model_refuses_what_the_contract_refuses() -> None:
         assert not schema.is_valid(right | {field: wrong}), field
 
 
+def test_a_bound_that_is_itself_excluded_is_the_looser_one_that_api_gateway_has() -> None:
+    fields = model(registry.get("release_verdict"))["properties"]
+    assert fields["alpha"] == {"type": "number", "minimum": 0, "maximum": 0.5}
+    weight = fields["metrics"]["items"]["properties"]["weight"]
+    assert weight == {"type": "number", "minimum": 0, "maximum": 1}
+
+
 @pytest.mark.parametrize("wrong", [{"rate": 0}, {"burst": 5001}, {"daily_calls": 0}])
 def test_limits_that_aws_would_refuse_are_refused_at_once(wrong: dict[str, int]) -> None:
     with pytest.raises(WrongConfiguration, match="Ingestion over HTTP: "):

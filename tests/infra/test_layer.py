@@ -24,7 +24,10 @@ def test_the_layer_has_the_compiled_modules_of_lambda_and_of_this_machine() -> N
 
 def test_the_layer_is_all_that_its_packages_need() -> None:
     """-S and -I: no site-packages of ours, no environment."""
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import msgspec, aws_lambda_powertools"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import msgspec, aws_lambda_powertools\n"
+        "if sys.version_info < (3, 14): from backports import zstd; zstd.compress(b'')"
+    )
     python = str(layer.folder() / "python")
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, python], capture_output=True, check=False

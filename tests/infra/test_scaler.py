@@ -97,8 +97,11 @@ def test_the_function_changes_its_own_stream_and_one_object(assembly: Assembly) 
             "kinesis:UpdateShardCount",
         )
         assert granted[resharding] == {"Fn::GetAtt": [stream.name, "Arn"]}
-        _, pieces = granted["s3:GetObject", "s3:PutObject"]["Fn::Join"]
-        assert pieces[-1] == f"/scaling/{name}.json"
+        key = f"scaling/{name}.json"
+        assert assembly.in_lake(statements) == [
+            (["s3:GetObject", "s3:PutObject"], f"/{key}", None),
+            ("s3:ListBucket", "", {"StringEquals": {"s3:prefix": key}}),
+        ]
         (anywhere,) = (actions for actions, on in granted.items() if on == "*")
         assert anywhere == (
             "cloudwatch:GetMetricData",

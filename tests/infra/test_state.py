@@ -178,8 +178,10 @@ def test_the_role_connects_as_that_user_reads_the_registry_and_tells_its_topic(
     actions = {str(action): (resource, via) for action, resource, via in found}
     arns = [{"Fn::GetAtt": [cache, "ARN"]}, {"Fn::GetAtt": [user, "Arn"]}]
     assert actions["elasticache:Connect"] == (arns, None)
-    registry, _ = actions["s3:GetObject"]
-    assert registry["Fn::Join"][1][1] == "/releases/registry.json"
+    assert assembly.in_lake(policy.properties["PolicyDocument"]["Statement"]) == [
+        ("s3:GetObject", "/releases/registry.json", None),
+        ("s3:ListBucket", "", {"StringEquals": {"s3:prefix": "releases/registry.json"}}),
+    ]
     assert actions["sns:Publish"] == ({"Ref": verdicts(assembly).name}, None)
     through = [via for action, _, via in found if "kms:Decrypt" in action]
     assert {"s3.", "sns."} <= set(through)

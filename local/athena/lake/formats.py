@@ -1,6 +1,6 @@
 """Files of other formats as Parquet, by the table's columns: JSON and ORC.
 
-Only Parquet is fast here: the others are read once, in Python, and cached as Parquet.
+Only Parquet is fast here: the others are read once, and cached as Parquet.
 """
 
 from __future__ import annotations
@@ -8,18 +8,14 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.orc as orc
 import pyarrow.parquet as pq
 
 from local.athena.errors import QueryFailed
-from local.athena.lake.arrow import arrow
 from local.athena.lake.cache import Convert
-from local.athena.lake.values import value
 from local.athena.sql.relations import Field
 
 SERDES = {
@@ -46,8 +42,8 @@ def converter(
     if form == "orc":
         return "orc", _orc
     if form == "json":
-        return f"json {shape} {properties}", lambda body, where: _parquet(
-            columns, _json_rows(body, where, columns, properties)
+        return f"json {shape} {properties}", lambda body, where: _json(
+            body, where, columns, properties
         )
     message = f"Tables of the format {form} are not supported by the local Athena"
     raise QueryFailed("NOT_SUPPORTED", message)
@@ -68,15 +64,6 @@ def unpacked(body: bytes, where: str) -> bytes:
     return body
 
 
-def _parquet(columns: Sequence[Field], rows: Iterator[Sequence[Any]]) -> bytes:
-    kept = list(rows)
-    arrays = [
-        pa.array([row[at] for row in kept], type=arrow(column.type))
-        for at, column in enumerate(columns)
-    ]
-    return written(pa.table(arrays, names=[column.name for column in columns]))
-
-
 def written(table: pa.Table) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="snappy")
@@ -90,20 +77,33 @@ def _orc(body: bytes, where: str) -> bytes:
         raise QueryFailed("HIVE_BAD_DATA", f"Malformed ORC file. {where}") from error
 
 
-def _json_rows(
-    body: bytes, where: str, columns: Sequence[Field], properties: dict[str, str]
-) -> Iterator[list[Any]]:
-    """One object per line; keys match whatever their case, unless they are mapped."""
-    lenient = properties.get("ignore.malformed.json", "false").lower() == "true"
-    keys = [properties.get(f"mapping.{column.name}", column.name).lower() for column in columns]
-    for line in unpacked(body, where).splitlines():
-        if not line.strip():
-            continue
-        try:
-            found = {key.lower(): inner for key, inner in json.loads(line).items()}
-            yield [value(c.type, found.get(key)) for c, key in zip(columns, keys, strict=True)]
-        except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
-            if not lenient:
-                message = f"Row is not a valid JSON Object - {error}. {where}"
-                raise QueryFailed("HIVE_CURSOR_ERROR", message) from error
-            yield [None] * len(columns)
+def _json(body: bytes, where: str, columns: Sequence[Field], properties: dict[str, str]) -> bytes:
+    """One object per line, by the rules of the OpenX SerDe, which are also those of delivery."""
+    from local.delivery import conversion, hive  # which need this package's types
+    from local.delivery.typed import Layout, Options
+
+    options = Options(
+        case_insensitive=_on(properties, "case.insensitive", "true"),
+        dots_to_underscores=_on(properties, "dots.in.keys", "false"),
+        keys={
+            column.name: properties.get(f"mapping.{column.name}", column.name) for column in columns
+        },
+    )
+    try:
+        layout = Layout([(column.name, column.type) for column in columns], options)
+    except hive.UnsupportedType as error:
+        message = f"The type {error} in JSON is not supported by the local Athena"
+        raise QueryFailed("NOT_SUPPORTED", message) from error
+    lines = [line for line in unpacked(body, where).splitlines() if line.strip()]
+    table, failures = conversion.convert(layout, lines)
+    if failures:
+        if not _on(properties, "ignore.malformed.json", "false"):
+            message = f"Row is not a valid JSON Object - {failures[0].message}. {where}"
+            raise QueryFailed("HIVE_CURSOR_ERROR", message)
+        nulls = [pa.nulls(len(failures), field.type) for field in layout.schema]
+        table = pa.concat_tables([table, pa.table(nulls, schema=layout.schema)])
+    return written(table)
+
+
+def _on(properties: dict[str, str], name: str, usual: str) -> bool:
+    return properties.get(name, usual).lower() == "true"

@@ -59,13 +59,12 @@ class Resource(Provider):
     type = "AWS::ApiGateway::Resource"
     properties = names("ParentId PathPart RestApiId")
     shown = {"ResourceId": "{id}"}
+    within = ("RestApiId",)
+    subject = {"ResourceId": "{id}"}
+    deletion = "apigateway:DeleteResource"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         return str(aws("apigateway:CreateResource", **new)["id"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        api = old["RestApiId"]
-        aws("apigateway:DeleteResource", RestApiId=api, ResourceId=physical_id)
 
 
 class Method(Provider):
@@ -76,9 +75,11 @@ class Method(Provider):
         "ApiKeyRequired AuthorizationType HttpMethod Integration MethodResponses OperationName "
         "RequestModels RequestParameters RequestValidatorId ResourceId RestApiId"
     )
+    within = ("RestApiId", "ResourceId", "HttpMethod")
+    deletion = "apigateway:DeleteMethod"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
-        subject = pick(new, ("RestApiId", "ResourceId", "HttpMethod"))
+        subject = pick(new, self.within)
         given = drop(new, "Integration", "MethodResponses")
         aws("apigateway:PutMethod", **{"AuthorizationType": "NONE"} | given)
         for response in new.get("MethodResponses", ()):
@@ -90,9 +91,6 @@ class Method(Provider):
     def update(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
         self.delete(aws, physical_id, old)
         self.create(aws, physical_id, new)
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("apigateway:DeleteMethod", **pick(old, ("RestApiId", "ResourceId", "HttpMethod")))
 
     @staticmethod
     def _integrate(aws: Aws, subject: Properties, integration: Properties) -> None:
@@ -107,6 +105,9 @@ class Model(Provider):
     type = "AWS::ApiGateway::Model"
     properties = names("ContentType Description Name RestApiId Schema")
     named = "Name"
+    within = ("RestApiId",)
+    subject = {"ModelName": "{id}"}
+    deletion = "apigateway:DeleteModel"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws("apigateway:CreateModel", **{"ContentType": "application/json"} | new | {"Name": name})
@@ -116,22 +117,18 @@ class Model(Provider):
         self.delete(aws, physical_id, old)
         self.create(aws, physical_id, new)
 
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("apigateway:DeleteModel", RestApiId=old["RestApiId"], ModelName=physical_id)
-
 
 class RequestValidator(Provider):
     type = "AWS::ApiGateway::RequestValidator"
     properties = names("Name RestApiId ValidateRequestBody ValidateRequestParameters")
     fixed = names("ValidateRequestBody ValidateRequestParameters")
     named = "Name"
+    within = ("RestApiId",)
+    subject = {"RequestValidatorId": "{id}"}
+    deletion = "apigateway:DeleteRequestValidator"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         return str(aws("apigateway:CreateRequestValidator", **new | {"Name": name})["id"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        api = old["RestApiId"]
-        aws("apigateway:DeleteRequestValidator", RestApiId=api, RequestValidatorId=physical_id)
 
 
 class Deployment(Provider):
@@ -141,13 +138,12 @@ class Deployment(Provider):
     properties = names("Description RestApiId")
     fixed = names("Description")
     shown = {"DeploymentId": "{id}"}
+    within = ("RestApiId",)
+    subject = {"DeploymentId": "{id}"}
+    deletion = "apigateway:DeleteDeployment"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         return str(aws("apigateway:CreateDeployment", **new)["id"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        api = old["RestApiId"]
-        aws("apigateway:DeleteDeployment", RestApiId=api, DeploymentId=physical_id)
 
 
 class Stage(Provider):
@@ -157,6 +153,9 @@ class Stage(Provider):
         "TracingEnabled Variables"
     )
     fixed = names("TracingEnabled Variables")
+    within = ("RestApiId",)
+    subject = {"StageName": "{id}"}
+    deletion = "apigateway:DeleteStage"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         given = drop(new, "AccessLogSetting", "MethodSettings")
@@ -173,9 +172,6 @@ class Stage(Provider):
                 StageName=physical_id,
                 PatchOperations=patches,
             )
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("apigateway:DeleteStage", RestApiId=old["RestApiId"], StageName=physical_id)
 
 
 def _stage_patches(old: Properties, new: Properties) -> Iterator[Patch]:
@@ -244,12 +240,11 @@ def _limits(what: str, value: Properties | None) -> Properties:
 class UsagePlanKey(Provider):
     type = "AWS::ApiGateway::UsagePlanKey"
     properties = names("KeyId KeyType UsagePlanId")
+    within = ("KeyId", "UsagePlanId")
+    deletion = "apigateway:DeleteUsagePlanKey"
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         return str(aws("apigateway:CreateUsagePlanKey", **new)["id"])
-
-    def delete(self, aws: Aws, physical_id: str, old: Properties) -> None:
-        aws("apigateway:DeleteUsagePlanKey", **pick(old, ("KeyId", "UsagePlanId")))
 
 
 class Account(Provider):

@@ -15,31 +15,17 @@ ALL = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
 class Tags(Tagging):
-    """EC2 tags by the ids of resources, all of its kinds in one call."""
+    """EC2 tags several resources in one call, and takes tags away as it gives them."""
 
     def apply(self, aws: Aws, subject: Properties, before: Any, after: Any) -> None:
-        old, new = tag_map(before), tag_map(after)
+        old, new, resources = tag_map(before), tag_map(after), [subject["Resources"]]
         if after:
-            aws("ec2:CreateTags", **subject, Tags=after)
+            aws("ec2:CreateTags", Resources=resources, Tags=after)
         if gone := [{"Key": name} for name in old if name not in new]:
-            aws("ec2:DeleteTags", **subject, Tags=gone)
+            aws("ec2:DeleteTags", Resources=resources, Tags=gone)
 
 
-TAGS: dict[str, Setting | Tagging] = {"Tags": Tags("ec2", {})}
-
-
-class Tagged(Provider):
-    """A resource whose id EC2 makes, and that has tags."""
-
-    settings = TAGS
-
-    def configure(self, aws: Aws, physical_id: str, old: Properties, new: Properties) -> None:
-        if old.get("Tags") != new.get("Tags"):
-            TAGS["Tags"].apply(aws, {"Resources": [physical_id]}, old.get("Tags"), new.get("Tags"))
-        for name, setting in self.settings.items():
-            if name != "Tags" and old.get(name) != new.get(name):
-                subject = aws.filled(self.subject, physical_id)
-                setting.apply(aws, subject, old.get(name), new.get(name))
+TAGS: dict[str, Setting | Tagging] = {"Tags": Tags("ec2", {"Resources": "{id}"})}
 
 
 def _vpc_attribute(name: str, *, default: bool) -> Setting:
@@ -49,7 +35,7 @@ def _vpc_attribute(name: str, *, default: bool) -> Setting:
     return Setting("ec2:ModifyVpcAttribute", given)
 
 
-class Vpc(Tagged):
+class Vpc(Provider):
     type = "AWS::EC2::VPC"
     properties = names("CidrBlock EnableDnsHostnames EnableDnsSupport InstanceTenancy Tags")
     subject = {"VpcId": "{id}"}
@@ -75,7 +61,7 @@ class Vpc(Tagged):
         }
 
 
-class Subnet(Tagged):
+class Subnet(Provider):
     type = "AWS::EC2::Subnet"
     properties = names("AvailabilityZone CidrBlock MapPublicIpOnLaunch Tags VpcId")
     subject = {"SubnetId": "{id}"}
@@ -95,11 +81,12 @@ class Subnet(Tagged):
         return {"SubnetId": physical_id} | pick(found, ("AvailabilityZone", "CidrBlock", "VpcId"))
 
 
-class RouteTable(Tagged):
+class RouteTable(Provider):
     type = "AWS::EC2::RouteTable"
     properties = names("Tags VpcId")
     subject = {"RouteTableId": "{id}"}
     deletion = "ec2:DeleteRouteTable"
+    settings = TAGS
     shown = {"RouteTableId": "{id}"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
@@ -118,7 +105,7 @@ class SubnetRouteTableAssociation(Provider):
         return str(aws("ec2:AssociateRouteTable", **new)["AssociationId"])
 
 
-class SecurityGroup(Tagged):
+class SecurityGroup(Provider):
     type = "AWS::EC2::SecurityGroup"
     properties = names(
         "GroupDescription GroupName SecurityGroupEgress SecurityGroupIngress Tags VpcId"
@@ -126,6 +113,7 @@ class SecurityGroup(Tagged):
     longest = 255
     subject = {"GroupId": "{id}"}
     deletion = "ec2:DeleteSecurityGroup"
+    settings = TAGS
     shown = {"GroupId": "{id}", "Id": "{id}"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
@@ -233,11 +221,12 @@ EVERYTHING = {
 """What an endpoint lets through without a policy of its own."""
 
 
-class VpcEndpoint(Tagged):
+class VpcEndpoint(Provider):
     type = "AWS::EC2::VPCEndpoint"
     properties = names("PolicyDocument PrivateDnsEnabled ServiceName Tags VpcEndpointType VpcId")
     properties |= names(" ".join(LISTS))
     fixed = names("PrivateDnsEnabled")
+    settings = TAGS
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         answer = aws("ec2:CreateVpcEndpoint", **drop(new, "Tags"))

@@ -11,20 +11,13 @@ from local.cloudformation.providers.common import differ, drop
 ARN = "arn:aws:elasticache:{region}:{account}:"
 
 
-class Tags(Tagging):
-    """ElastiCache names its calls in its own way."""
-
-    def apply(self, aws: Aws, subject: Properties, before: Any, after: Any) -> None:
-        old = {it["Key"] for it in before or ()}
-        new = {it["Key"] for it in after or ()}
-        if after:
-            aws("elasticache:AddTagsToResource", **subject, Tags=after)
-        if old - new:
-            aws("elasticache:RemoveTagsFromResource", **subject, TagKeys=sorted(old - new))
-
-
-def _tags(kind: str) -> Tags:
-    return Tags("elasticache", {"ResourceName": f"{ARN}{kind}:{{id}}"}, form=tag_list)
+def _tags(kind: str) -> Tagging:
+    return Tagging(
+        "elasticache",
+        {"ResourceName": f"{ARN}{kind}:{{id}}"},
+        calls=("AddTagsToResource", "RemoveTagsFromResource"),
+        form=tag_list,
+    )
 
 
 class User(Provider):
@@ -34,7 +27,7 @@ class User(Provider):
     subject = {"UserId": "{id}"}
     deletion = "elasticache:DeleteUser"
     settings = {"Tags": _tags("user")}
-    shown = {"Arn": f"{ARN}user:{{id}}"}
+    shown = {"Arn": f"{ARN}user:{{id}}", "Status": "active"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws("elasticache:CreateUser", **{"UserId": name} | drop(new, "Tags"))
@@ -46,9 +39,6 @@ class User(Provider):
             aws("elasticache:ModifyUser", UserId=physical_id, **changed)
         super().update(aws, physical_id, old, new)
 
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return super().attributes(aws, physical_id, new) | {"Status": "active"}
-
 
 class UserGroup(Provider):
     type = "AWS::ElastiCache::UserGroup"
@@ -58,7 +48,7 @@ class UserGroup(Provider):
     subject = {"UserGroupId": "{id}"}
     deletion = "elasticache:DeleteUserGroup"
     settings = {"Tags": _tags("usergroup")}
-    shown = {"Arn": f"{ARN}usergroup:{{id}}"}
+    shown = {"Arn": f"{ARN}usergroup:{{id}}", "Status": "active"}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         aws("elasticache:CreateUserGroup", **{"UserGroupId": name} | drop(new, "Tags"))
@@ -74,9 +64,6 @@ class UserGroup(Provider):
                 UserIdsToRemove=sorted(before - after) or None,
             )
         super().update(aws, physical_id, old, new)
-
-    def attributes(self, aws: Aws, physical_id: str, new: Properties) -> dict[str, Any]:
-        return super().attributes(aws, physical_id, new) | {"Status": "active"}
 
 
 class ServerlessCache(Provider):

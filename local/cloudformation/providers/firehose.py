@@ -34,7 +34,9 @@ class DeliveryStream(Provider):
     creation = "firehose:CreateDeliveryStream"
     deletion = "firehose:DeleteDeliveryStream"
     settings = {
-        "Tags": Tagging("firehose", subject, what="DeliveryStream", form=tag_list),
+        "Tags": Tagging(
+            "firehose", subject, calls=("TagDeliveryStream", "UntagDeliveryStream"), form=tag_list
+        ),
         ENCRYPTION: Setting(
             "firehose:StartDeliveryStreamEncryption",
             lambda value: {ENCRYPTION: value},

@@ -32,7 +32,7 @@ class Role(Provider):
             lambda value: {"PermissionsBoundary": value},
             "iam:DeleteRolePermissionsBoundary",
         ),
-        "Tags": Tagging("iam", {"RoleName": "{id}"}, what="Role", form=tag_list),
+        "Tags": Tagging("iam", {"RoleName": "{id}"}, calls=("TagRole", "UntagRole"), form=tag_list),
     }
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:

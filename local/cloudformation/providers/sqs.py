@@ -31,7 +31,7 @@ class Queue(Provider):
     longest = 80
     subject = {"QueueUrl": "{id}"}
     deletion = "sqs:DeleteQueue"
-    settings = {"Tags": Tagging("sqs", {"QueueUrl": "{id}"}, what="Queue")}
+    settings = {"Tags": Tagging("sqs", {"QueueUrl": "{id}"}, calls=("TagQueue", "UntagQueue"))}
 
     def create(self, aws: Aws, name: str, new: Properties) -> str:
         return str(aws("sqs:CreateQueue", QueueName=name)["QueueUrl"])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.tail.following import GIVE_UP, IDLE, LONGEST, Follower, Line, State
+from cli.tail.following import GIVE_UP, HEAD, IDLE, LONGEST, Follower, Line, State
 from tests.cli.tail.disks import FakeDisk
 
 LOG = "/var/log/app.log"
@@ -117,6 +117,24 @@ def test_a_truncated_log_goes_on_in_its_copy_under_the_same_ids(disk: FakeDisk) 
         ("log0-4", b"two"),
         ("log1-0", b"three, which is longer than the old place"),
     ]
+
+
+@pytest.mark.parametrize("header", [b"a,b", b"a," * HEAD + b"b"], ids=["short", "long"])
+def test_the_first_line_is_that_of_the_log_though_its_file_is_truncated_meanwhile(
+    disk: FakeDisk, header: bytes
+) -> None:
+    disk.append(LOG, header + b"\r\n1,2\n")
+    reader = Reader(disk)
+    reader.follower.look()
+    _, line = reader.step()
+    disk.append(f"{LOG}.1", disk.read(LOG))
+    disk.truncate(LOG)
+    disk.append(LOG, b"other\n")
+    known = reader.follower.first_line(line.log)
+    assert known == (header if len(header) < HEAD else b"")
+    reader.follower.look()
+    assert line.log.path == f"{LOG}.1"
+    assert reader.follower.first_line(line.log) == header
 
 
 def test_a_truncated_log_without_a_copy_is_told_once(disk: FakeDisk) -> None:

@@ -33,6 +33,7 @@ REPORT: dict[str, Any] = {
 LINE = json.dumps(REPORT).encode()
 CSV = b"stb-1-1-0,2025-06-01T12:30:00Z,stb-1,1,0,1.2.3,hr-100,north,1000,0.5,,60,false"
 HEADER = ",".join(REPORT)
+DEEP = LINE.replace(b"{", b'{"deep": ' + b"[" * 100_000 + b"]" * 100_000 + b", ", 1)
 
 
 def parse(rules: Rules, line: bytes, first: bytes = b"") -> tuple[str, bytes] | None:
@@ -67,6 +68,18 @@ def test_names_times_and_constants_make_json_the_contract_s() -> None:
         constants={"region": "north"},
     )
     assert read(parse(rules, json.dumps(line).encode())) == REPORT
+
+
+def test_a_constant_of_the_command_line_is_of_the_type_of_its_field() -> None:
+    text = {
+        "event_time": "2025-06-01T12:30:00Z",
+        "boot_id": "1",
+        "cpu": "0.5",
+        "channel_change_ms": "null",
+        "crashed": "false",
+    }
+    line = json.dumps({key: it for key, it in REPORT.items() if key not in text}).encode()
+    assert read(parse(Rules(constants={**text}), line)) == REPORT
 
 
 @pytest.mark.parametrize(
@@ -113,6 +126,9 @@ def test_named_groups_of_a_pattern_are_values() -> None:
         (Rules(), b"{}", "missing_field"),
         (Rules(), LINE.replace(b"0.5", b"5"), "out_of_range"),
         (Rules(), LINE.replace(b"2025", b"2024"), "before_first_date"),
+        (Rules(), DEEP, "too_deep"),
+        (Rules(fields={"device": "box"}), DEEP, "too_deep"),
+        (Rules(constants={"region": "north"}), DEEP, "too_deep"),
         (Rules(format="csv", columns=tuple(REPORT)), CSV + b",more", "not_object"),
         (Rules(format="csv", columns=tuple(REPORT)), b'"', "not_object"),
         (Rules(format="csv", columns=tuple(REPORT)), CSV.replace(b"1000", b"x"), "wrong_type"),
@@ -153,6 +169,8 @@ def test_empty_lines_are_passed_over() -> None:
         (Rules(pattern="x"), "Give a pattern with the format pattern"),
         (Rules(fields={"speed": "x"}), "has no field 'speed'; it has: event_id"),
         (Rules(constants={"speed": 1}), "has no field 'speed'"),
+        (Rules(constants={"counter": "many"}), "counter cannot be 'many': Expected `int`"),
+        (Rules(constants={"cpu": 5}), "cpu cannot be 5: Expected `float` <= 1.0"),
         (Rules(columns=("a",)), "go with the format csv"),
         (Rules(format="csv", separator=""), "one character"),
     ],

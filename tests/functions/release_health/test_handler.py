@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from events.device_telemetry.event import DeviceTelemetry
 from events.release import Digested, Fed, Flushed, Registry, Trial, start
@@ -151,6 +152,24 @@ def test_without_the_cache_the_batch_is_tried_again_as_a_whole_and_counts_once(
     assert again.counted("ReportsCounted") + again.counted("ReportsDuplicates") == 30
     assert again.counted("ReportsDuplicates") > 0
     assert asked(Digested, headrace="digest").baseline.events == 30
+
+
+def test_an_aggregate_that_is_tried_again_acknowledges_nothing(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise Unavailable("The cache failed: ConnectionError")
+
+    monkeypatch.setattr(cache, "run", away)
+    unknown, known = of_today(1, release="9.9.9"), of_today(1)
+    together = RecordAggregator()
+    for one in (unknown, known):
+        together.add_user_record(one.device, msgspec.json.encode(one))
+    batch = invocation(together.clear_and_get().get_contents()[2], unknown)
+    failed = Spoken(batch)
+    first = batch["Records"][0]["eventID"].partition(":")[2]
+    assert failed.answer == {"batchItemFailures": [{"itemIdentifier": first}]}
+    assert (failed.counted("Received"), failed.counted("Acknowledged")) == (3, 0)
 
 
 def test_a_look_that_fails_stops_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,23 @@ def test_a_leak_of_the_last_hours_does_not_pass() -> None:
         assert heap.log_e_pass < log(20)
 
 
+@pytest.mark.parametrize(
+    ("canary", "verdict"),
+    [((0,), "CONTINUE"), ((0, 9), "CONTINUE"), ((0, 10), "PASS"), ((0, 11), "PASS")],
+    ids=["silent", "silent too long", "silent now", "heard again"],
+)
+def test_a_canary_that_is_silent_of_late_does_not_pass(
+    canary: tuple[int, ...], verdict: str
+) -> None:
+    whole = evidence(*(0,) * 12)
+    windows = tuple(one for one in whole.canary.windows["heap_bytes"] if one.hour in canary)
+    said = score(
+        trial(), replace(whole, canary=replace(whole.canary, windows={"heap_bytes": windows}))
+    )
+    assert said.verdict == verdict
+    assert said.metrics[0].effect is not None
+
+
 def test_restarts_share_out_alpha() -> None:
     shares = [share_of(hour) for hour in range(10_000)]
     assert sum(shares) == pytest.approx(1, abs=1e-4)

@@ -1,6 +1,9 @@
 """The e-processes: what they are worth by hand, in expectation, and far in the tail."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import comb, exp, inf, lgamma, log, pi, sqrt
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -9,7 +12,15 @@ from scipy.integrate import quad
 from scipy.special import log_ndtr
 
 from functions.release_health import eprocess
-from functions.release_health.episodes import Hour, effect, hours, interval, more, not_more
+from functions.release_health.episodes import (
+    Hour,
+    effect,
+    hours,
+    interval,
+    more,
+    not_more,
+    total,
+)
 from functions.release_health.evidence import Episodes
 
 DIFFERENCES = st.floats(-5, 5)
@@ -78,39 +89,75 @@ def seen(canary: int, baseline: int, exposures: tuple[int, int] = (100, 100)) ->
     return (Hour(0, canary, baseline, *exposures),)
 
 
+def from_the_start(of: Sequence[Hour], tolerance: float) -> float:
+    *_, (_, log_e) = more(of, tolerance)
+    return log_e
+
+
+def test_every_restart_of_the_crashes_is_what_its_definition_says() -> None:
+    chance = Random(1)  # noqa: S311  a simulation
+    some = [
+        Hour(hour, chance.randint(0, 9), chance.randint(0, 9), *chance.choices(range(10, 90), k=2))
+        for hour in sorted(chance.sample(range(3, 400), 40))
+    ]
+
+    def by_hand(late: Sequence[Hour], tolerance: float) -> float:
+        terms = []
+        for ratio in eprocess.RATIOS:
+            term = -log(len(eprocess.RATIOS))
+            for one in late:
+                part = (1 + tolerance) * one.canary_exposure
+                rho = part / (part + one.baseline_exposure)
+                theta = ratio * rho / (1 + (ratio - 1) * rho)
+                term += one.canary * log(theta / rho) + one.baseline * log((1 - theta) / (1 - rho))
+            terms.append(term)
+        return eprocess.log_sum(terms)
+
+    wanted = {
+        hour: ([one for one in some if one.hour >= hour])
+        for hour in (0, *(one.hour for one in some))
+    }
+    for tolerance in (0.0, 0.3):
+        found = {late.hour: (late, log_e) for late, log_e in more(some, tolerance)}
+        assert sorted(found) == sorted(wanted)
+        for hour, late in wanted.items():
+            assert found[hour][0] == replace(total(late), hour=hour)
+            assert found[hour][1] == pytest.approx(by_hand(late, tolerance), rel=1e-9, abs=1e-9)
+
+
 def test_episodes_by_hand() -> None:
     # One episode, of the canary, half of the exposure: theta_j/rho = 2·r/(r + 1).
     ratios = (1.1, 1.25, 1.5, 2, 3, 5)
     by_hand = log(sum(2 * r / (r + 1) for r in ratios) / 6)
-    assert more(seen(1, 0), 0.0) == pytest.approx(by_hand)
+    assert from_the_start(seen(1, 0), 0.0) == pytest.approx(by_hand)
 
 
 @pytest.mark.parametrize(("exposures", "tolerance"), [((100, 100), 0.0), ((30, 270), 0.5)])
 def test_episodes_expect_1_at_the_tolerated_rate(
     exposures: tuple[int, int], tolerance: float
 ) -> None:
-    total = 12
+    trials = 12
     part = (1 + tolerance) * exposures[0]
     rho = part / (part + exposures[1])
     expected = sum(
-        comb(total, k)
+        comb(trials, k)
         * rho**k
-        * (1 - rho) ** (total - k)
-        * exp(more(seen(k, total - k, exposures), tolerance))
-        for k in range(total + 1)
+        * (1 - rho) ** (trials - k)
+        * exp(from_the_start(seen(k, trials - k, exposures), tolerance))
+        for k in range(trials + 1)
     )
     assert expected == pytest.approx(1, rel=1e-12)
 
 
 def test_episodes_expect_1_at_the_margin() -> None:
-    total = 12
+    trials = 12
     rho = 1.5 * 30 / (1.5 * 30 + 70)
     expected = sum(
-        comb(total, k)
+        comb(trials, k)
         * rho**k
-        * (1 - rho) ** (total - k)
-        * exp(not_more(seen(k, total - k, (30, 70)), 0.5, 0.0))
-        for k in range(total + 1)
+        * (1 - rho) ** (trials - k)
+        * exp(not_more(seen(k, trials - k, (30, 70)), 0.5, 0.0))
+        for k in range(trials + 1)
     )
     assert expected == pytest.approx(1, rel=1e-12)
 
@@ -125,13 +172,13 @@ def test_a_negligible_rate_expects_1_at_that_rate() -> None:
 
 @pytest.mark.parametrize("share", [0.5, 0.05])
 def test_a_share_expects_1_when_it_is_kept(share: float) -> None:
-    total = 40
+    trials = 40
     expected = sum(
-        comb(total, k)
+        comb(trials, k)
         * share**k
-        * (1 - share) ** (total - k)
-        * exp(eprocess.share_apart(k, total - k, share))
-        for k in range(total + 1)
+        * (1 - share) ** (trials - k)
+        * exp(eprocess.share_apart(k, trials - k, share))
+        for k in range(trials + 1)
     )
     assert expected == pytest.approx(1, rel=1e-10)
 
@@ -140,7 +187,7 @@ def test_a_share_expects_1_when_it_is_kept(share: float) -> None:
 def test_the_interval_of_rates_is_around_the_effect(
     canary: int, baseline: int, exposed: int, other: int
 ) -> None:
-    of = seen(canary, baseline, (max(exposed, canary), max(other, baseline)))
+    (of,) = seen(canary, baseline, (max(exposed, canary), max(other, baseline)))
     low, high = interval(of, 0.05)
     assert -log(1000) <= low <= high <= log(1000)
     if canary > 1 and baseline > 1 and abs(effect(of)) < log(500):
@@ -148,7 +195,7 @@ def test_the_interval_of_rates_is_around_the_effect(
 
 
 def test_more_crashes_of_the_canary_are_more_evidence() -> None:
-    values = [more(seen(10 + more_of, 10), 0.0) for more_of in range(30)]
+    values = [from_the_start(seen(10 + more_of, 10), 0.0) for more_of in range(30)]
     assert values == sorted(values)
     cleared = [not_more(seen(10 + more_of, 10), 1.0, 0.0) for more_of in range(30)]
     assert cleared == sorted(cleared, reverse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from cli.fleet import Fleet, Release, Rollout
 from events.device_telemetry.event import DeviceTelemetry
 from events.release import BANDS, DEFAULT_METRICS, Held, Metric, Registry, Trial, start
 from functions.release_health import layout
-from functions.release_health.cache import Cache, plain
+from functions.release_health.cache import Address, Cache, Command, plain
 from functions.release_health.evidence import (
     BUCKETS,
     MILLI,
@@ -25,8 +26,9 @@ from functions.release_health.evidence import (
 )
 from functions.release_health.gathering import Gathering, Tally
 from functions.release_health.layout import place
-from functions.release_health.state import State
+from functions.release_health.state import APPLY, State
 from functions.shared.processor import Cause
+from tests.functions.release_health.servers import asked, client_of
 
 BEGAN = datetime(2025, 6, 2, 10, tzinfo=UTC)
 STARTS = BEGAN + timedelta(minutes=30)
@@ -216,6 +218,37 @@ def test_a_report_counts_once_within_64_of_the_highest_and_is_late_behind_that(
         assert again == (Tally(duplicates=1) if ahead < 64 else Tally(late=1)), ahead
 
 
+class Taught(Cache):
+    """A cache that forgets the script now; another environment teaches it after the first call."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address, client_of)
+        self.client = asked(address[1])
+        self.client.script_flush()
+
+    def _sent(
+        self,
+        address: Address,
+        commands: Sequence[Command],
+        indexes: Sequence[int],
+        unknown: dict[int, bool],
+    ) -> list[Any]:
+        first = super()._sent(address, commands, indexes[:1], unknown)
+        self.client.script_load(APPLY.text)
+        return first + super()._sent(address, commands, indexes[1:], unknown)
+
+
+def test_a_call_that_was_refused_is_sent_again_before_what_follows_it(cache: Cache) -> None:
+    of, many = trial(), layout.MOST_REPORTS + 200
+    reports = [report(number / 20, counter=number) for number in range(many)]
+    taught = Taught(cache._first)
+    assert apply(State(taught), of, *reports) == Tally(counted=many)
+    taught.close()
+    assert apply(State(cache), of, *reports) == Tally(duplicates=64, late=many - 64), (
+        "all were counted"
+    )
+
+
 def test_a_report_that_moves_through_the_whole_window_is_a_duplicate_all_the_way(
     cache: Cache,
 ) -> None:
@@ -362,6 +395,18 @@ def test_every_key_lives_longer_than_the_stream_remembers(cache: Cache) -> None:
         assert left > retention, key
 
 
+def test_a_trial_that_is_longer_than_its_keys_live_loses_nothing(cache: Cache) -> None:
+    of = trial()
+    apply(State(cache), of, report(1, device="gone"), report(9 * 24 * 60, counter=9_000_000))
+    keys = [key for key in _keys(cache) if not key.split(b":")[-1].startswith(b"d")]
+    assert len(keys) == 4, "totals and an hour of two buckets"
+    for key in keys:
+        cache.run([plain(key.decode()[1:4], "EXPIRE", key, 60)])
+    State(cache).evidence(of, now=0.0)
+    left = [cache.run([plain(key.decode()[1:4], "TTL", key)])[0] for key in keys]
+    assert sorted(one > 60 for one in left) == [False, True, True, True], "but the latest hour"
+
+
 def test_old_hours_are_added_up_by_the_day_and_nothing_is_lost(cache: Cache) -> None:
     of, state = trial(), State(cache)
     for hour in range(0, 80, 5):
@@ -371,7 +416,7 @@ def test_old_hours_are_added_up_by_the_day_and_nothing_is_lost(cache: Cache) -> 
     assert sum(sum(one.events) for one in windows) == 16
 
 
-def test_a_look_may_take_settled_hours_as_they_were_a_minute_ago(cache: Cache) -> None:
+def test_a_look_may_take_settled_hours_as_they_were_ten_minutes_ago(cache: Cache) -> None:
     of, state = trial(), State(cache)
     apply(state, of, report(1), report(9 * 60, counter=200))
     assert state.evidence(of, now=0.0)[0].baseline.events == 2
@@ -381,7 +426,29 @@ def test_a_look_may_take_settled_hours_as_they_were_a_minute_ago(cache: Cache) -
         window = state.evidence(of, now=now)[0].baseline.windows["heap_bytes"][0]
         return sum(window.events)
 
-    assert (counted(1.0), counted(None), counted(61.0)) == (1, 2, 2)
+    assert (counted(599.0), counted(None), counted(600.0)) == (1, 2, 2)
+
+
+def test_a_look_reads_few_settled_hours_and_keeps_none_of_a_trial_that_is_over(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, state = trial(), State(cache)
+    apply(state, of, report(1), report(100 * 60, counter=9_000))
+    state.evidence(of, now=0.0)
+    run, asked_for = cache.run, Counter[int]()
+
+    def counting(commands: Sequence[Command]) -> list[Any]:
+        asked_for[second] += sum(one.words[0] == "HGETALL" for one in commands)
+        return run(commands)
+
+    monkeypatch.setattr(cache, "run", counting)
+    for second in range(1, 601):
+        state.evidence(of, now=float(second))
+    unsettled = 7 + 1  # the totals too
+    hours = [asked_for[second] // BUCKETS - unsettled for second in range(1, 601)]
+    assert (sum(hours), max(hours)) == (94, 4)
+    state.evidence(replace(of, number=2), now=1201.0)
+    assert len(state._settled) == 1
 
 
 def _keys(cache: Cache) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A look, from the claim to the alert: once a second, told once, and again when it failed."""
+"""A look, from the claim to the event: once a second, told once, and again when it failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from cli.fleet import Fleet, Release, Rollout
 from events.decoding import Decoder
-from events.release import Trial
+from events.release import Metric, Trial
 from events.release_verdict.event import ReleaseVerdict
 from functions.release_health import layout
 from functions.release_health.cache import Cache, plain
@@ -20,7 +20,7 @@ from functions.release_health.looks import Looks
 from functions.release_health.state import State
 from functions.release_health.watching import Watcher
 from tests.functions.release_health.servers import asked
-from tests.functions.release_health.test_state import BEGAN, apply, report, trial
+from tests.functions.release_health.test_state import BEGAN, STARTS, apply, report, trial
 
 
 @dataclass
@@ -114,6 +114,19 @@ def test_a_person_is_told_once_by_all_environments(cache: Cache, world: World) -
     assert text.endswith("Id: verdict-2.5.0-1-FAIL")
 
 
+def test_a_person_is_not_told_again_of_a_state_that_is_built_again(
+    cache: Cache, world: World
+) -> None:
+    of = trial()
+    leaking(cache, of)
+    watcher = world.watcher(cache)
+    watcher.look(of)
+    watcher.looks.forget(of)
+    watcher.look(of)
+    assert [(one.look, one.verdict) for one in world.told] == [(1, "FAIL"), (2, "FAIL")]
+    assert len(world.alerts) == 1
+
+
 def test_what_could_not_be_told_is_told_by_the_next_look(cache: Cache, world: World) -> None:
     of = trial()
     leaking(cache, of)
@@ -123,6 +136,40 @@ def test_what_could_not_be_told_is_told_by_the_next_look(cache: Cache, world: Wo
     world.stream_fails = False
     assert world.watcher(cache).look(of)
     assert [(one.look, one.verdict, one.changed) for one in world.told] == [(2, "FAIL", True)]
+    assert len(world.alerts) == 1, "a person was told although the stream was not"
+
+
+def test_a_device_with_a_fast_clock_does_not_end_the_soak(cache: Cache, world: World) -> None:
+    heap = Metric(name="heap_bytes", weight=1.0, tolerance=0.01, margin=0.2)
+    of = trial((heap,))
+    rollout = Rollout(Release("2.5.0"), 0.4, after=timedelta(minutes=20))
+    fleet = Fleet(devices=200, start=BEGAN, rollouts=[rollout])
+    apply(State(cache), of, *fleet.events(timedelta(minutes=55)))
+    apply(State(cache), of, report(25 + 88, device="fast"))
+    watcher = world.watcher(cache, tell=0)
+    for minutes in (25, 31):
+        world.now = (STARTS + timedelta(minutes=minutes)).timestamp()
+        assert watcher.seen(of).elapsed_seconds == 60 * minutes
+        watcher.look(of)
+    assert [(one.verdict, one.reason) for one in world.told] == [
+        ("CONTINUE", "Soaking: 25 of 30 minutes have passed."),
+        ("PASS", "No metric is worse by its margin."),
+    ]
+
+
+def test_ids_do_not_repeat_when_the_cache_has_lost_the_looks(cache: Cache, world: World) -> None:
+    of = trial()
+    watcher = world.watcher(cache)
+    for _ in range(2):
+        watcher.look(of)
+        State(cache).flush(of)
+        cache.run([plain(layout.LOOK, "UNLINK", layout.looks(of))])
+        world.now += 0.25
+    assert [one.look for one in world.told] == [1, 1]
+    assert [one.event_id for one in world.told] == [
+        "verdict-2.5.0-1-1-1800000000000",
+        "verdict-2.5.0-1-1-1800000000250",
+    ]
 
 
 def test_an_alert_that_failed_is_sent_when_its_time_is_over(cache: Cache, world: World) -> None:

@@ -68,6 +68,21 @@ def test_what_it_cannot_do_is_refused_by_name(
     assert post(f"{url}/{'things' if path == 'things' else '7'}") == (501, sentence)
 
 
+def test_a_stage_refuses_what_is_above_its_rate(aws: AWS) -> None:
+    url = api(aws, {"type": "MOCK"})
+    number = url.split("/")[-2]
+    limits = {"rateLimit": "0.001", "burstLimit": "1"}
+    aws.client("apigateway").update_stage(
+        restApiId=number,
+        stageName="v1",
+        patchOperations=[
+            {"op": "replace", "path": f"/*/*/throttling/{name}", "value": value}
+            for name, value in limits.items()
+        ],
+    )
+    assert [post(f"{url}/things")[0] for _ in range(2)] == [501, 429]
+
+
 def test_what_is_not_there_is_no_secret_told(aws: AWS) -> None:
     url = api(aws, {"type": "MOCK"})
     for wrong in (f"{url}/other", f"{url}2/things", url.replace("/execute-api/", "/execute-api/0")):

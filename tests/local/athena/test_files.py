@@ -113,6 +113,35 @@ def test_a_malformed_line_fails_the_query_unless_it_is_to_be_ignored(athena: Ath
     assert athena.ask("SELECT count(*), count(id) FROM leniently").values == [(3, 1)]
 
 
+def test_json_is_read_as_delivery_reads_it(athena: Athena) -> None:
+    rows = [
+        {"id": "0x1F", "ok": "TRUE", "at": 1704164645, "a.b": "x"},
+        {"id": 7, "ok": False, "at": 1704164645.5, "A.B": "y"},
+    ]
+    athena.put("rules/a.json", lines(*rows))
+    types = {"id": "bigint", "ok": "boolean", "at": "timestamp", "a_b": "string"}
+    dots = {"dots.in.keys": "true"}
+    athena.table("rules", data.storage(place("rules"), types, "json", **dots))
+    at = datetime(2024, 1, 2, 3, 4, 5)  # noqa: DTZ001  timestamps have no zone
+    assert athena.ask("SELECT * FROM rules ORDER BY id").values == [
+        (7, False, at.replace(microsecond=500_000), "y"),
+        (31, True, at, "x"),
+    ]
+    for number, wrong in enumerate(({"ok": "yes"}, {"id": 1.5}, {"id": 2**63})):
+        name = f"wrong_{number}"
+        athena.put(f"{name}/a.json", lines(wrong))
+        athena.table(name, data.storage(place(name), types, "json"))
+        assert athena.reason(f"SELECT * FROM {name}").startswith("HIVE_CURSOR_ERROR: Row is not")
+
+
+def test_a_type_that_json_has_not_is_refused_by_its_name(athena: Athena) -> None:
+    athena.put("bytes/a.json", lines({"b": "AA=="}))
+    athena.table("bytes", data.storage(place("bytes"), {"b": "binary"}, "json"))
+    assert athena.reason("SELECT * FROM bytes") == (
+        "NOT_SUPPORTED: The type varbinary in JSON is not supported by the local Athena"
+    )
+
+
 def test_keys_can_be_mapped_to_columns(athena: Athena) -> None:
     athena.put("mapped/a.json", lines({"Event-Id": "e", "type": "t"}))
     serde = {"mapping.event_id": "Event-Id"}

@@ -118,6 +118,19 @@ def test_what_a_user_may_changes_while_he_is_connected(api: Any, connect: Connec
     client.set("mine:c", "3")
 
 
+def test_a_changed_limit_is_the_server_s(api: Any, connect: Connect) -> None:
+    api.modify_user(UserId=USER, AccessString=f"{ACCESS} +config|get")
+    try:
+        client = connect()
+        for gigabytes in (2, 1):
+            limits = {"DataStorage": {"Maximum": gigabytes, "Unit": "GB"}}
+            changed = api.modify_serverless_cache(ServerlessCacheName=NAME, CacheUsageLimits=limits)
+            assert changed["ServerlessCache"]["CacheUsageLimits"] == limits
+            assert client.config_get("maxmemory") == {"maxmemory": str(gigabytes << 30)}
+    finally:
+        api.modify_user(UserId=USER, AccessString=ACCESS)
+
+
 def test_the_api_describes_what_there_is(api: Any, cache: dict[str, Any]) -> None:
     [found] = api.describe_serverless_caches(ServerlessCacheName=NAME)["ServerlessCaches"]
     assert (found["Status"], found["Endpoint"], found["UserGroupId"]) == (
@@ -191,10 +204,12 @@ def test_a_cache_ends_with_the_process_that_made_it_however_that_ends(
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdin
         assert process.stdout
+        assert process.stderr
         assert process.stdout.readline() == "ready\n"
         children = psutil.Process(process.pid).children(recursive=True)
         assert {"valkey-server"} < {child.name() for child in children}
@@ -205,6 +220,7 @@ def test_a_cache_ends_with_the_process_that_made_it_however_that_ends(
             process.stdin.write("\n")
             process.stdin.flush()
         process.wait(30)
+        assert not process.stderr.read(), "it ends within the second that the server waits"
     until(lambda: not any(child.is_running() for child in children))
     until(lambda: not list(tmp_path.glob("headrace-cache-*")))
 

@@ -45,7 +45,7 @@ def test_every_record_comes_out_once_in_order_and_within_the_size(
         taken[buffer.key] += buffer.items
         sizes = [len(item.data) for item in buffer.items if isinstance(item, Row)]
         assert buffer.size == sum(sizes)
-        assert sum(sizes[:-1]) < 100
+        assert sum(sizes[:-1]) < 100 or not sizes[-1]  # what is empty fits into what is full
         assert buffer.size <= 100 or len(sizes) == 1
         assert buffer.oldest == min(item.source.arrival for item in buffer.items)  # type: ignore[union-attr]
         tested.done(buffer)

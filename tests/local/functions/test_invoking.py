@@ -99,7 +99,10 @@ def test_a_qualifier_chooses_the_version_and_every_version_keeps_its_code(
     assert api.publish_version(FunctionName=name)["Version"] == "2"
     all_to_two = {"AdditionalVersionWeights": {"2": 1.0}}
     api.update_alias(FunctionName=name, Name="live01", RoutingConfig=all_to_two)
-    assert functions.call(name, Qualifier="live01").version == "2"
+    assert refused(lambda: api.invoke(FunctionName=name, Qualifier="live01")) == (
+        "InvalidParameterValueException",
+        "An alias with weights is not supported by the local AWS.",
+    )
 
 
 def test_an_exception_is_told_with_its_trace(functions: Functions) -> None:
@@ -119,15 +122,16 @@ def test_an_exception_is_told_with_its_trace(functions: Functions) -> None:
     assert [event.partition("\n")[0] for event in events][1:-2] == ["[ERROR] ValueError: no"]
 
 
-def test_a_dry_run_runs_nothing(functions: Functions) -> None:
-    name = functions.make("raise SystemExit")
-    found = functions.api.invoke(FunctionName=name, InvocationType="DryRun")
-    assert (found["StatusCode"], found["Payload"].read()) == (204, b"")
-    gone = "arn:aws:lambda:us-east-1:123456789012:function:gone"
-    assert refused(lambda: functions.api.invoke(FunctionName="gone", InvocationType="DryRun")) == (
-        "ResourceNotFoundException",
-        f"Function not found: {gone}",
-    )
+def test_other_ways_to_invoke_are_refused_by_their_names(functions: Functions) -> None:
+    name, api = functions.make("raise SystemExit"), functions.api
+    for kind, call in (
+        ("DryRun", lambda: api.invoke(FunctionName=name, InvocationType="DryRun")),
+        ("InvokeAsync", lambda: api.invoke_async(FunctionName=name, InvokeArgs=b"{}")),
+    ):
+        assert refused(call) == (
+            "InvalidParameterValueException",
+            f"Invocation type {kind} is not supported by the local AWS.",
+        )
 
 
 def test_what_is_not_there_or_no_json_is_refused(functions: Functions) -> None:

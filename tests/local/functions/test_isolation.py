@@ -209,7 +209,7 @@ def test_a_function_trusts_who_signs_for_the_local_aws_and_whom_the_machine_trus
         "def handler(event, context):\n"
         "    names = [dict(pair for part in one['subject'] for pair in part)\n"
         "             for one in ssl.create_default_context().get_ca_certs()]\n"
-        "    return [one.get('commonName') for one in names]"
+        "    return [one.get('organizationName') for one in names]"
     )
     trusted = functions.call(name).payload
     assert "Headrace local AWS" in trusted
