@@ -103,7 +103,7 @@ def loop(kinesis: "KinesisClient", given: Events) -> None:
 def peered(python: Path, url: str) -> float:
     script = ROOT / "tests" / "benchmarks" / "producing" / "peer.py"
     done = subprocess.run(
-        [python, script, url, str(PEERED)], capture_output=True, text=True, check=True, timeout=300
+        [python, script, url, str(PEERED)], stdout=subprocess.PIPE, text=True, check=True, timeout=300
     )
     return float(done.stdout)
 
