@@ -102,7 +102,7 @@ def loop(kinesis: "KinesisClient", given: Events) -> None:
 
 def peered(python: Path, url: str) -> float:
     script = ROOT / "tests" / "benchmarks" / "producing" / "peer.py"
-    command = [python, script, url, str(PEERED)]
+    command = [str(python), str(script), url, str(PEERED)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
     return float(done.stdout)
 
