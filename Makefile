@@ -37,7 +37,7 @@ check: setup  ## lint, format, types, templates: the gate
 	python -m infra.checks
 
 test: setup  ## every test
-	pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 faults: setup  ## what goes wrong, alone and in pairs, and that nothing is lost; RUNS=20, SEED=17, LIST=1
 	@python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(LIST),--list)

@@ -36,6 +36,9 @@ LONGEST_WAIT = 20.0
 """Seconds: the waits double, and each is drawn from nothing to that, so that lanes that were
 throttled together do not come back together."""
 DRAWN = 0.1
+GATHER = 0.05
+"""Seconds that what one lane settles waits for the others', to be written in the same requests; its
+next invocation, which runs meanwhile, mostly takes longer."""
 
 
 class Stopped(Exception):
@@ -187,12 +190,13 @@ def follow(
 
 
 class Writer:
-    """Writes what lanes settle, in a thread of its own: whatever has come in while it wrote goes
-    into the next requests together, so that many lanes need few."""
+    """Writes what so many lanes settle, in a thread of its own: what comes in while it writes, or
+    within `GATHER`, goes into the next requests together, so that many lanes need few."""
 
-    def __init__(self, archive: Archive, account: Account) -> None:
+    def __init__(self, archive: Archive, account: Account, lanes: int) -> None:
         self._archive = archive
         self._account = account
+        self._lanes = lanes
         self._waiting: list[tuple[Settlement, Future[None]]] = []
         self._change = threading.Condition()
         self._ended = False
@@ -215,10 +219,14 @@ class Writer:
             self._change.notify()
         return written
 
+    def _gathered(self) -> bool:
+        return self._ended or len(self._waiting) >= self._lanes
+
     def _work(self) -> None:
         while True:
             with self._change:
                 self._change.wait_for(lambda: self._waiting or self._ended)
+                self._change.wait_for(self._gathered, GATHER)
                 together, self._waiting = self._waiting, []
             if not together:
                 return
@@ -267,7 +275,7 @@ class Redrive:
     ) -> None:
         chosen = target(self._functions, lanes, together)
         with (
-            Writer(self._archive, self._account) as writer,
+            Writer(self._archive, self._account, min(chosen.together, len(lanes))) as writer,
             ThreadPoolExecutor(chosen.together) as threads,
         ):
             running = {threads.submit(self._lane, lane, chosen, writer) for lane in lanes}

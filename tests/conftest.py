@@ -24,13 +24,14 @@ PIPELINE = "deployed"
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests of `make test` stay in one process: those of a file, and all those that need the
-    pipeline, because to deploy it takes a minute. They come first: no other group takes as long.
+    pipeline, because to deploy it takes a minute. They come first, as no other group takes as long,
+    and then the README's demo.
     """
     sharing = {item.path for item in items if PIPELINE in getattr(item, "fixturenames", ())}
     for item in items:
         group = PIPELINE if item.path in sharing else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path not in sharing)
+    items.sort(key=lambda item: (item.path not in sharing, item.path.name != "test_readme.py"))
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,8 @@ def loop(kinesis: "KinesisClient", given: Events) -> None:
 
 def peered(python: Path, url: str) -> float:
     script = ROOT / "tests" / "benchmarks" / "producing" / "peer.py"
-    done = subprocess.run(
-        [python, script, url, str(PEERED)], capture_output=True, text=True, check=True, timeout=300
-    )
+    command = [str(python), str(script), url, str(PEERED)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
     return float(done.stdout)
 
 

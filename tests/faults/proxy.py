@@ -23,6 +23,9 @@ START_SECONDS = 30.0
 
 Rule = dict[str, Any]
 
+PATIENCE = 60
+"""Seconds for an answer about the rules, which waits while the machine has much to do."""
+
 
 class Proxy:
     """A running microburst."""
@@ -57,7 +60,7 @@ class Proxy:
             method=method,
             data=None if body is None else json.dumps(body).encode(),
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             return json.load(answer)
 
 
