@@ -15,6 +15,7 @@ from cli.errors import AccountFailure, Failure, Interrupted, MissingStack
 from cli.on_trial import OnTrial
 from cli.releases import TELEMETRY
 from cli.report_data import chosen
+from cli.terminal import say
 from events.release import Digested, Fact, Trial
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ PATIENCE = 300.0
 PAUSE = 0.5
 IDLE = 2.0
 """Seconds in which the state of a paused mapping does not change any more: nothing runs."""
+LEAVING = "headrace: letting the event source mapping go on; Ctrl-C again leaves it paused."
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +133,8 @@ class Rebuilding:
         )
 
     def run(self, tell: Callable[[], None] = lambda: None) -> Rebuilt:
-        """Do it. Raises AccountFailure and Interrupted; the mapping goes on whatever happens."""
+        """Do it. Raises AccountFailure and Interrupted; the mapping goes on whatever happens, unless
+        it is interrupted twice."""
         release, health = self.trial.canary, self.on.health
         began = time.monotonic()
         flushed = False
@@ -245,16 +248,34 @@ class Rebuilding:
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
-        """The function's mapping is disabled meanwhile, and goes on where it was."""
+        """The function's mapping is disabled meanwhile, and goes on where it was. Raises Interrupted
+        where it may not: the second Ctrl-C leaves it as it is."""
         client, mapping = self.on.account.functions, self._mapping()
-        client.update_event_source_mapping(UUID=mapping, Enabled=False)
+        with self._perhaps_paused(mapping):
+            client.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             self._wait_for(client, mapping, "Disabled")
             yield
+        except KeyboardInterrupt:
+            say(LEAVING)
+            raise
         finally:
-            self._wait_for(client, mapping, "Disabled")
-            client.update_event_source_mapping(UUID=mapping, Enabled=True)
-            self._wait_for(client, mapping, "Enabled")
+            with self._perhaps_paused(mapping):
+                self._wait_for(client, mapping, "Disabled")
+                client.update_event_source_mapping(UUID=mapping, Enabled=True)
+                self._wait_for(client, mapping, "Enabled")
+
+    @contextmanager
+    def _perhaps_paused(self, mapping: str) -> Iterator[None]:
+        """Who interrupts the body is told what it may leave behind."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Interrupted while the event source mapping of {self.on.health.function} was "
+                "paused, and it may still be: `aws lambda update-event-source-mapping --uuid "
+                f"{mapping} --enabled` lets it go on."
+            ) from None
 
     def _wait_for(self, client: Any, mapping: str, state: str) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -296,5 +317,7 @@ def _half(error: BaseException, release: str, fed: int) -> Failure | None:
     )
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"Interrupted. {then}")
+    if isinstance(error, Interrupted):
+        return Interrupted(f"{error} {then}")
     said = error if isinstance(error, Failure) else explain(error)
     return AccountFailure(f"{said} {then}") if said else None

@@ -40,6 +40,8 @@ class World:
     rows: int = 3
     fails: BaseException | None = None
     mappings: int = 1
+    interrupts: list[str] = field(default_factory=list)
+    """States of the mapping at which somebody presses Ctrl-C, once each."""
 
     def list_event_source_mappings(self, **_: str) -> Any:
         found = [{"UUID": "one", "State": self.state}] * self.mappings
@@ -48,13 +50,20 @@ class World:
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
         assert UUID == "one"
         self.state = "Enabling" if Enabled else "Disabling"
+        self._interrupt(f"asked for {self.state}")
 
     def get_event_source_mapping(self, *, UUID: str) -> Any:  # noqa: N803
         """It takes its time: whoever asks twice gets there."""
+        self._interrupt(self.state)
         before, self.state = self.state, self.state.replace("ing", "ed")
         if before != self.state:
             self.done.append(self.state.lower())
         return {"UUID": UUID, "State": before}
+
+    def _interrupt(self, state: str) -> None:
+        if state in self.interrupts:
+            self.interrupts.remove(state)
+            raise KeyboardInterrupt
 
     def digest(self, _release: str) -> Digested:
         self.done.append("digest")
@@ -257,6 +266,49 @@ def test_whoever_stops_it_half_way_is_told_to_repeat_it(world: World, running: R
     with pytest.raises(ZeroDivisionError):
         running.run()
     assert world.state == "Enabled"
+
+
+PAUSED = (
+    "Interrupted while the event source mapping of f was paused, and it may still be: "
+    "`aws lambda update-event-source-mapping --uuid one --enabled` lets it go on."
+)
+HALF = "The state of 2.4.1 is half there (0 events): repeat `headrace release rebuild 2.4.1 --yes`."
+GOING_ON = "headrace: letting the event source mapping go on; Ctrl-C again leaves it paused.\n"
+
+
+def test_whoever_interrupts_it_twice_is_told_how_to_let_the_mapping_go_on(
+    world: World, running: Rebuilding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.interrupts = ["Disabling", "Disabling"]
+    with pytest.raises(Interrupted) as raised:
+        running.run()
+    assert (str(raised.value), raised.value.code) == (PAUSED, 130)
+    assert (capsys.readouterr().err, world.state) == (GOING_ON, "Disabling")
+    world.state = "Enabled"
+    world.fails, world.interrupts = KeyboardInterrupt(), ["asked for Enabling"]
+    with pytest.raises(Interrupted) as raised:
+        running.run()
+    assert (str(raised.value), raised.value.code) == (f"{PAUSED} {HALF}", 130)
+    assert capsys.readouterr().err == GOING_ON
+
+
+def test_whoever_interrupts_the_request_to_pause_is_told_that_it_may_be_paused(
+    world: World, running: Rebuilding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.interrupts = ["asked for Disabling"]
+    with pytest.raises(Interrupted) as raised:
+        running.run()
+    assert (str(raised.value), capsys.readouterr().err) == (PAUSED, "")
+
+
+def test_whoever_interrupts_it_once_sees_that_the_mapping_goes_on(
+    world: World, running: Rebuilding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.interrupts = ["Disabling"]
+    with pytest.raises(KeyboardInterrupt):
+        running.run()
+    assert (capsys.readouterr().err, world.state) == (GOING_ON, "Enabled")
+    assert short(world.done) == ["audit 3", "disabled", "enabled"]
 
 
 def test_a_mapping_that_is_paused_already_is_not_enabled_behind_somebodys_back(
