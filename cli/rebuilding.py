@@ -133,8 +133,8 @@ class Rebuilding:
         )
 
     def run(self, tell: Callable[[], None] = lambda: None) -> Rebuilt:
-        """Do it. Raises AccountFailure and Interrupted; the mapping goes on whatever happens, unless
-        it is interrupted twice."""
+        """Do it. Raises AccountFailure and Interrupted; the mapping goes on whatever happens,
+        unless it is interrupted twice."""
         release, health = self.trial.canary, self.on.health
         began = time.monotonic()
         flushed = False
@@ -248,8 +248,8 @@ class Rebuilding:
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
-        """The function's mapping is disabled meanwhile, and goes on where it was. Raises Interrupted
-        where it may not: the second Ctrl-C leaves it as it is."""
+        """The function's mapping is disabled meanwhile, and goes on where it was. Raises
+        Interrupted where it may not: the second Ctrl-C leaves it as it is."""
         client, mapping = self.on.account.functions, self._mapping()
         with self._perhaps_paused(mapping):
             client.update_event_source_mapping(UUID=mapping, Enabled=False)
