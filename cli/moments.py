@@ -10,16 +10,16 @@ UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 LENGTH = r"(\d{1,6})(s|min|h|d)"
 
 
-def since(text: str, now: datetime) -> datetime:
+def since(text: str, now: datetime, option: str = "--since") -> datetime:
     """The instant that `text` means: so long ago (90min, 6h, 2d), or a date or time, in UTC unless
-    it says otherwise. Raises WrongUsage."""
+    it says otherwise. Raises WrongUsage, which names the option."""
     try:
         if re.fullmatch(LENGTH, text):
             return now - length(text)
         return _instant(text)
     except (ValueError, OverflowError):
         raise WrongUsage(
-            f"--since takes how long ago (90min, 6h, 2d) or a time (2026-11-21T08:30), not {text}."
+            f"{option} takes how long ago (90min, 6h, 2d) or a time (2026-11-21T08:30), not {text}."
         ) from None
 
 

@@ -213,6 +213,20 @@ def test_what_the_stream_has_forgotten_is_not_said_to_be_proven(pipeline: Pipeli
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (("--since", "1s"), "or --wait for what is on its way"),
+        (("--until", "2013-01-01"), "what came before cannot be proven"),
+    ],
+)
+def test_a_time_in_which_nothing_is_due_proves_nothing(
+    pipeline: Pipeline, options: tuple[str, ...], said: str
+) -> None:
+    done = pipeline.aws.run("headrace", "audit", "delay_alert", *options)
+    assert (done.returncode, done.stdout, said in done.stderr) == (4, "", True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
         (("--since", "yesterday"), "--since takes how long ago (90min, 6h, 2d) or a time"),
         (("--since", "1h", "--until", "2h"), "--until is not after --since"),
     ],

@@ -12,7 +12,7 @@ from cli.terminal import say, show, write, write_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cli.auditing import Audit, Report
+    from cli.auditing import Audit, Plan, Report
     from cli.consumers import Consumer
 
 SHOWN = 20
@@ -47,7 +47,8 @@ def audit(
     are compared by their counts. Nothing is changed.
 
     Without --since it is everything that the stream still has; what it has
-    forgotten cannot be proven, and asking for it is answered so.
+    forgotten, and what is not due yet, cannot be proven, and asking for it is
+    answered so.
 
     \b
     Examples
@@ -72,7 +73,7 @@ def audit(
 
     now = datetime.now(UTC)
     first = _milliseconds(instant(since, now)) if since else None
-    last = _milliseconds(instant(until, now)) if until else None
+    last = _milliseconds(instant(until, now, "--until")) if until else None
     if last is not None and first is not None and last <= first:
         raise WrongUsage("--until is not after --since: there is nothing between them.")
     account = Account()
@@ -86,9 +87,8 @@ def audit(
     database = Database(account.athena, lake)
     steps = Steps(account.functions, flow.audit_function_name)
     plan = steps.plan()
-    if last is None:
-        last = plan.now if wait else plan.due
-    running = Audit(steps=steps, plan=plan, since=first, until=min(last, plan.now), exact=exact)
+    last = _end(plan, first, last, wait=wait)
+    running = Audit(steps=steps, plan=plan, since=first, until=last, exact=exact)
     try:
         with bar(
             event_type,
@@ -116,6 +116,26 @@ def audit(
         say(_told(report, running))
     if not report.proven:
         raise NotProven(_wrong(report, environment))
+
+
+def _end(plan: "Plan", first: int | None, last: int | None, *, wait: bool) -> int:
+    """Up to when is audited. Raises NotProven where nothing lies before it: that nothing is missing
+    of no records proves nothing."""
+    if last is None:
+        last = plan.now if wait else plan.due
+    last = min(last, plan.now)
+    if last <= plan.answers_from:
+        raise NotProven(
+            f"The stream of {plan.event_type} keeps nothing from before "
+            f"{_time(plan.answers_from)} UTC, and what came before cannot be proven: give a later "
+            "--until."
+        )
+    if first is not None and last <= first:
+        raise NotProven(
+            f"Nothing that arrived after {_time(last)} UTC can be proven yet, and --since is "
+            f"{_time(first)}: give an earlier --since, or --wait for what is on its way."
+        )
+    return last
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cli import auditing
 from cli.auditing import (
@@ -23,6 +26,7 @@ from cli.auditing import (
 )
 from cli.commands import audit as command
 from cli.consumers import Consumer
+from cli.errors import NotProven, WrongUsage
 
 SHARD = "shardId-000000000000"
 NOW = round(time.time() * 1000)
@@ -176,6 +180,57 @@ def test_what_was_forgotten_is_not_proven() -> None:
     report = older.report([])
     assert not report.proven
     assert "keeps nothing from before" in command._wrong(report, "dev")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"since": "1s"}, "can be proven yet, and --since is"),
+        ({"since": "5min"}, "or --wait for what is on its way."),
+        ({"since": "2030-01-01"}, "give an earlier --since"),
+        ({"since": "2030-01-01", "wait": True}, "give an earlier --since"),
+        ({"since": "1min", "until": "2030-01-01", "wait": True}, ""),
+        ({"since": "6min"}, ""),
+        ({"since": "400d"}, ""),
+        ({"until": "2013-01-01"}, "what came before cannot be proven: give a later --until."),
+        ({"since": "2013-01-01", "until": "2013-01-02"}, "what came before cannot be proven"),
+    ],
+)
+def test_nothing_is_proven_of_a_time_in_which_nothing_is_due(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+) -> None:
+    now = round(time.time() * 1000)
+    plan = replace(
+        audit(Function([])).plan, now=now, answers_from=now - 86_400_000, due=now - 315_000
+    )
+    monkeypatch.setattr(
+        "cli.aws.Account", lambda: SimpleNamespace(cloudformation=1, athena=1, functions=1)
+    )
+    flow = SimpleNamespace(audit_function_name="a")
+    deployed = SimpleNamespace(flow=lambda _: flow, lake=lambda: None)
+    monkeypatch.setattr("cli.stacks.find", lambda *_: deployed)
+    monkeypatch.setattr("cli.athena.Database", lambda *_: None)
+    monkeypatch.setattr(auditing, "Steps", lambda *_: SimpleNamespace(plan=lambda: plan))
+
+    class Begun(Exception):
+        pass
+
+    def begin(*_: Any, **__: Any) -> None:
+        raise Begun
+
+    monkeypatch.setattr(Audit, "run", begin)
+    if not said:
+        with pytest.raises(Begun):
+            command.audit("flight", **options)
+        return
+    with pytest.raises(NotProven, match=re.escape(said)) as refused:
+        command.audit("flight", **options)
+    assert refused.value.code == 4
+
+
+def test_the_option_that_cannot_be_meant_is_named() -> None:
+    with pytest.raises(WrongUsage, match=r"^--until takes how long ago"):
+        command.audit("flight", until="foo")
 
 
 def consumer(**figures: int) -> Consumer:
