@@ -41,7 +41,8 @@ the other, a listing of them may miss any."""
 HEAD = 1024
 TAIL = 64
 IDLE = 120
-"""Looks without a change after which a file is closed; a file that is gone is then given up."""
+"""Looks without a change after which a file is closed, unless its last line has no line feed yet; a
+file that is gone is then read to its end, that line too, and given up."""
 
 
 class Print(msgspec.Struct, frozen=True):
@@ -274,10 +275,12 @@ class Follower:
 
     def _followed(self, log: Log, file: Found | None) -> bool:
         """Whether a log has changed where it is."""
-        log.gone = file is None
+        gone, log.gone = log.gone, file is None
         if file is None:
             if log.handle is None:
                 return False
+            if not gone:
+                log.idle = 0  # from now on its last line waits for its line feed
             size, modified = log.handle.state()
         else:
             log.path, size, modified = file.path, file.size, file.modified
@@ -286,7 +289,7 @@ class Follower:
             log.idle += 1
             if log.idle == IDLE - 1 and log.gone:
                 log.readable = True  # its last line, if it has no line feed
-            elif log.idle >= IDLE and not log.readable:
+            elif log.idle >= IDLE and not log.readable and (log.gone or log.size == log.offset):
                 self._close(log)
             return False
         log.idle = 0

@@ -102,6 +102,22 @@ def test_a_file_that_is_renamed_away_from_its_pattern_is_read_to_its_end(disk: F
     assert reader.follower.notes == []
 
 
+@pytest.mark.parametrize("quiet", [10, IDLE + 80])
+def test_the_last_line_of_a_deleted_file_needs_no_line_feed_however_long_it_was_quiet(
+    disk: FakeDisk, quiet: int
+) -> None:
+    disk.append(LOG, b"one\ntwo")
+    reader = Reader(disk)
+    for _ in range(quiet):
+        reader.round()
+    disk.delete(LOG)
+    rounds = [reader.round() for _ in range(IDLE + GIVE_UP + 2)]
+    assert reader.put == [("log0-0", b"one"), ("log0-4", b"two")]
+    assert rounds[: IDLE - 2] == [[]] * (IDLE - 2)  # a writer that has it open may end its line
+    assert (reader.follower.followed, any(disk.opened.values())) == (0, False)
+    assert reader.follower.notes == []
+
+
 def test_a_truncated_log_goes_on_in_its_copy_under_the_same_ids(disk: FakeDisk) -> None:
     disk.wanted = lambda path: path == LOG
     disk.append(LOG, b"one\n")
