@@ -80,7 +80,8 @@ class Scaler:
         return Turn(decision, count, done=True)
 
     def _decide(self, now: float, shards: list[Shard], calls: list[Call]) -> Decision:
-        """With a closer look at single shards where it can matter."""
+        """With a closer look at single shards where it can matter. Without one nothing is taken
+        away: in the mean a stream may be idle whose hot shard was split for good reason."""
         samples = self.watching.stream(now)
         decision = decide(now, shards, samples, calls, self.policy)
         lately = between(samples, now - UP_MINUTES * MINUTE, now)
@@ -89,7 +90,7 @@ class Scaler:
             or int(now) // MINUTE % QUARTER == 0
             or decision.reason is Reason.DAY_USED
         ):
-            return decision
+            return _seen_first(decision) if decision.reason is Reason.IDLE else decision
         changed = max((call.at for call in calls if call.kind != "refused"), default=0.0)
         since = max(changed + MINUTE, now - (self.policy.keep_minutes + 2) * MINUTE)
         samples = self.watching.shards(now, samples, shards, since)
@@ -116,6 +117,12 @@ class Scaler:
         reason = Reason.DAY_USED if limit else Reason.SETTLING
         why = error.response["Error"].get("Message", code)
         return replace(decision, action=Keep(), reason=reason, why=f"Kinesis refused: {why}")
+
+
+def _seen_first(decision: Decision) -> Decision:
+    """Nothing, until single shards were looked at."""
+    why = f"{decision.why}; single shards are looked at first, each quarter of an hour"
+    return replace(decision, action=Keep(), reason=Reason.WAITING, why=why)
 
 
 def _call(now: float, action: Resize | Split | Merge, count: int) -> Call:

@@ -195,8 +195,9 @@ class Scaler:
     refused, and every quarter of an hour.
 
     It is asked in every such minute, and in every one in which more shards might be wanted. In the
-    rest the answer is to keep what is there, or to take some away, which waits for the next quarter
-    of an hour here: a year of questions that nothing depends on would take minutes.
+    rest the answer is to keep what is there, or to take some away, which waits for the next look at
+    single shards (functions/shard_scaler/turn.py): a year of questions that nothing depends on would
+    take minutes.
     """
 
     start = START

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 from functions.shard_scaler.budget import CALLS_A_DAY, Call
-from functions.shard_scaler.decision import Decision, Keep, Merge, Resize, Split
+from functions.shard_scaler.decision import Action, Decision, Keep, Merge, Resize, Split
 from functions.shard_scaler.load import DAY, MINUTE, Load, Sample, Shard
+from functions.shard_scaler.memory import Remembered
 from functions.shard_scaler.scaling import decide
 from functions.shard_scaler.settings import Policy
+from functions.shard_scaler.turn import Scaler
 
 KEYS = 2**128
 START = 1_790_000_040
@@ -29,13 +33,13 @@ def even(count: int) -> list[Shard]:
 
 @dataclass
 class Stream:
-    """`load` gives, for a minute, the load in shards, and `hot` a part of it that one key has."""
+    """`load` gives, for a minute, the load in shards, and `hot` what each hot key has on top."""
 
     policy: Policy
     load: Callable[[int], float]
     shards: list[Shard]
     hot: Callable[[int], float] = lambda _: 0.0
-    hot_key: int = KEYS // 3
+    hot_keys: tuple[int, ...] = (KEYS // 3,)
     late: int = 1
     """Minutes that CloudWatch is late."""
     by_shard: bool = True
@@ -57,11 +61,13 @@ class Stream:
 
     def turn(self) -> Decision:
         """What the function does in one invocation."""
-        seen = self.samples[-1440 : len(self.samples) - self.late + 1 if self.late > 1 else None]
-        decision = decide(self.now + 20, self.shards, seen, self.history, self.policy)
+        decision = decide(self.now + 20, self.shards, self._seen(), self.history, self.policy)
         self.decisions.append(decision)
-        self._do(decision)
+        self._do(decision.action)
         return decision
+
+    def _seen(self) -> list[Sample]:
+        return self.samples[-1440 : len(self.samples) - self.late + 1 if self.late > 1 else None]
 
     def _take(self) -> None:
         minute = (self.now - START) // MINUTE
@@ -69,8 +75,7 @@ class Stream:
         loads = {}
         for shard in self.shards:
             part = wanted * shard.width / KEYS
-            if shard.first_hash <= self.hot_key <= shard.last_hash:
-                part += hot
+            part += hot * sum(shard.first_hash <= key <= shard.last_hash for key in self.hot_keys)
             taken = min(part, 1.0)
             records = taken * A_MINUTE
             loads[shard.shard_id] = Load(records * 500, records, (part - taken) * A_MINUTE)
@@ -87,9 +92,9 @@ class Stream:
             )
         )
 
-    def _do(self, decision: Decision) -> None:
+    def _do(self, action: Action) -> None:
         before = len(self.shards)
-        match decision.action:
+        match action:
             case Keep():
                 return
             case Resize(count):
@@ -128,3 +133,31 @@ class Stream:
         assert sum(it.width for it in self.shards) == KEYS
         call = Call(self.now + 20, kind, before, len(self.shards))  # type: ignore[arg-type]
         self.history.append(call)
+
+
+class Turned(Stream):
+    """Decided by whole turns: single shards are seen only when a turn asks for them."""
+
+    def turn(self) -> Decision:
+        decision = self._scaler().turn(self.now + 20).decision
+        self.decisions.append(decision)
+        return decision
+
+    def _scaler(self) -> Scaler:
+        def stream(_: float) -> list[Sample]:
+            return [replace(one, by_shard={}) for one in self._seen()]
+
+        def shards(_: float, __: Any, ___: Any, since: float) -> list[Sample]:
+            return [one if one.at >= since else replace(one, by_shard={}) for one in self._seen()]
+
+        given: dict[str, Any] = {
+            "stream": SimpleNamespace(
+                busy=lambda: "", shards=lambda: list(self.shards), change=self._do
+            ),
+            "watching": SimpleNamespace(stream=stream, shards=shards),
+            "memory": SimpleNamespace(
+                recall=lambda: Remembered(list(self.history), None),
+                put_down=lambda *_: Remembered([], None),
+            ),
+        }
+        return Scaler(**given, policy=self.policy)

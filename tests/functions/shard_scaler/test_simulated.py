@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from functions.shard_scaler.decision import Keep, Reason
 from functions.shard_scaler.settings import Policy
-from tests.functions.shard_scaler.stream import A_MINUTE, Stream, even
+from tests.functions.shard_scaler.stream import A_MINUTE, KEYS, Stream, Turned, even
 
 POLICY = Policy(least_shards=1, most_shards=64)
 DAY = 1440
@@ -89,6 +89,15 @@ def test_a_hot_key_is_not_split_for_ever() -> None:
     assert len(stream.shards) <= 12
     assert stream.decisions[-1].reason is Reason.HOT_KEY
     assert len([it for it in stream.history if it.kind == "split"]) <= 3
+
+
+def test_shards_that_are_idle_in_the_mean_are_not_taken_from_a_hot_part_that_was_split() -> None:
+    """Two keys that two halves of an eighth have: seven eighths are cold, and shards of equal width
+    would bring both together again."""
+    keys = (KEYS // 32, KEYS * 3 // 32)
+    stream = Turned(POLICY, lambda _: 1.0, even(8), hot=lambda _: 0.425, hot_keys=keys).run(DAY)
+    assert [call.kind for call in stream.history] == ["split", "merge", "merge", "merge", "merge"]
+    assert stream.throttled == 0
 
 
 def test_a_day_with_twenty_peaks_uses_its_calls_and_goes_on_by_splits() -> None:

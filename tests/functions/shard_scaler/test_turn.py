@@ -15,7 +15,7 @@ import pytest
 
 from functions.shard_scaler import handler
 from functions.shard_scaler.budget import Call
-from functions.shard_scaler.decision import Keep, Reason, Resize, Split
+from functions.shard_scaler.decision import Decision, Keep, Merge, Reason, Resize, Split
 from functions.shard_scaler.load import MINUTE, Load, Sample, Shard
 from functions.shard_scaler.memory import Memory, Remembered, Taken
 from functions.shard_scaler.settings import Policy, Settings
@@ -192,6 +192,38 @@ def test_single_shards_are_looked_at_when_it_matters(place: Place) -> None:
     assert turn.decision.reason is Reason.HOT_SHARD
     split = place.scaler(hot).stream.shards()
     assert [one.parent for one in split].count(shards[2].shard_id) == 2
+
+
+def test_shards_are_taken_away_only_after_a_look_at_single_ones(place: Place) -> None:
+    """Halves of what was hot: in the mean three shards would do, of equal width none of them."""
+    low, *_ = place.scaler(Seen([])).stream.shards()
+    place.kinesis.split_shard(
+        StreamName=place.name,
+        ShardToSplit=low.shard_id,
+        NewStartingHashKey=str(low.last_hash // 2 + 1),
+    )
+    shards = place.scaler(Seen([])).stream.shards()
+    halves = {one.shard_id: 0.45 for one in shards if one.parent == low.shard_id}
+    seen = Seen(steady(1.02), dict.fromkeys((one.shard_id for one in shards), 0.04) | halves)
+    waiting = place.scaler(seen).turn(NOW)
+    assert (waiting.decision, waiting.done, seen.looks) == (
+        Decision(
+            Keep(),
+            Reason.WAITING,
+            "5 -> 3 shards: 1.02 shards' load at most in 45 minutes; single shards are looked at"
+            " first, each quarter of an hour",
+            needed=3,
+            calls_left=10,
+        ),
+        False,
+        0,
+    )
+    looked = place.scaler(seen).turn(NOW + MINUTE)
+    assert (looked.decision.action, looked.done, seen.looks) == (
+        Merge(shards[3].shard_id, shards[4].shard_id),
+        True,
+        1,
+    )
 
 
 def test_an_object_is_replaced_only_by_who_has_seen_it(place: Place) -> None:
