@@ -44,6 +44,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     event_type: str
     stream: str
+    created: int
+    """When the stream was: a stream of the same name may have been deleted before."""
     shards: list[str]
     now: int
     answers_from: int
@@ -71,6 +73,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     done: bool
     closed: bool = False
     """The shard has ended, and this was the end."""
+    unknown: bool = False
+    """The stream does not have the shard (any more), or not the record to go on after."""
     gaps: list[Gap] = []
 
 
@@ -101,13 +105,14 @@ class Auditor:
         self._id_column, *_ = sort_columns(self.kind)
 
     def plan(self) -> Plan:
-        now = self.clock()
+        now, described = self.clock(), self.stream.described()
         return Plan(
             event_type=self.settings.event_type,
             stream=self.settings.stream,
+            created=described.created,
             shards=self.stream.shards(),
             now=now,
-            answers_from=now - self.stream.retention_hours() * HOUR,
+            answers_from=now - described.retention_hours * HOUR,
             due=now - self.settings.settle_seconds * 1000,
         )
 
@@ -157,13 +162,15 @@ class Auditor:
             for one in reader.gaps
         ]
         done = done or reader.request is None
+        unknown = reader.ended is End.MISSING
         return Reading(
             cuts=cutter.take(),
             last=last,
             seen=cutter.seen,
-            through=max(through, until) if done else through,
+            through=max(through, until) if done and not unknown else through,
             done=done,
-            closed=reader.ended in (End.CLOSED, End.MISSING),
+            closed=reader.ended is End.CLOSED,
+            unknown=unknown,
             gaps=gaps,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events import registry
 from functions.audit.athena import Lake
@@ -30,6 +31,8 @@ SERVICE = "audit"
 LOGGED = 100
 NAMES = ("shard_id", "sequence_number", "subsequence_number", "arrived_at")
 """What a log may say of a record: nothing of its payload, which an event id is part of."""
+ANSWERED = 1_000
+"""Of a run's missing and lost records: an answer may have 6 MB; the report that is kept has all."""
 RESERVE_SECONDS = 60
 """Left over at the end of the function's time: a query takes some seconds, and is not cut short."""
 
@@ -55,7 +58,7 @@ class Request(Struct, frozen=True, kw_only=True):
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """The step's answer, or the run's report, as JSON."""
+    """The step's answer, or the run's report, as far as it fits, as JSON."""
     request = msgspec.convert(event, Request)
     auditor = _auditor()
     ends = time.monotonic() + request.seconds
@@ -111,7 +114,9 @@ def _run(auditor: Auditor, context: LambdaContext, seconds_left: Callable[[], fl
         },
         EventType=report.event_type,
     )
-    return report
+    return replace(
+        report, missing=report.missing[:ANSWERED], newly_lost=report.newly_lost[:ANSWERED]
+    )
 
 
 @cache

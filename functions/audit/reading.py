@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import botocore.session
@@ -43,6 +43,13 @@ def connected() -> KinesisClient:
     return boto3.Session(botocore_session=session).client("kinesis")
 
 
+class Described(NamedTuple):
+    """When a stream was created, in epoch milliseconds, and how long it keeps its records."""
+
+    created: int
+    retention_hours: int
+
+
 @dataclass(frozen=True)
 class Stream:
     """One stream, by its ARN, through a client as `connected` makes it."""
@@ -63,9 +70,10 @@ class Stream:
                 return found
             given = {"NextToken": answer["NextToken"]}
 
-    def retention_hours(self) -> int:
-        described = self.client.describe_stream(StreamARN=self.arn, Limit=1)
-        return described["StreamDescription"]["RetentionPeriodHours"]
+    def described(self) -> Described:
+        answer = self.client.describe_stream(StreamARN=self.arn, Limit=1)["StreamDescription"]
+        created: Any = answer["StreamCreationTimestamp"]
+        return Described(round(created * 1000), answer["RetentionPeriodHours"])
 
     def first_since(self, shard_id: str, moment: int) -> int | None:
         """The number of the first record that arrived at an instant or later, None without one."""

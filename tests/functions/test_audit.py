@@ -23,11 +23,11 @@ from events import registry
 from events.mark import Mark, marked
 from functions.audit import cutting, queries
 from functions.audit.athena import Lake, NotAnswered
-from functions.audit.auditor import Auditor
+from functions.audit.auditor import Auditor, Gap
 from functions.audit.cutting import Cut, Cutter, Record, neighbours
 from functions.audit.reading import Stream
 from functions.audit.report import Missing, Tally
-from functions.audit.run import Report, State, run
+from functions.audit.run import Position, Report, State, run
 from functions.audit.settings import Settings
 from functions.audit.store import Store
 from tests.conftest import ROOT
@@ -57,10 +57,12 @@ def flight(number: int) -> bytes:
 @dataclass
 class Kinesis:
     """A stream: records by shard, as the calls of a client answer. Every other page is empty, and
-    every third call is one too many."""
+    every third call is one too many. It refuses numbers that are `strange` to it."""
 
     shards: dict[str, list[Record]]
     closed: set[str] = field(default_factory=set)
+    strange: set[str] = field(default_factory=set)
+    created: float = NOW / 1000 - 86_400
     calls: int = 0
     page: int = 3
 
@@ -68,7 +70,8 @@ class Kinesis:
         return {"Shards": [{"ShardId": name} for name in self.shards]}
 
     def describe_stream(self, **_: Any) -> dict[str, Any]:
-        return {"StreamDescription": {"RetentionPeriodHours": 24}}
+        described = {"RetentionPeriodHours": 24, "StreamCreationTimestamp": self.created}
+        return {"StreamDescription": described}
 
     def get_shard_iterator(self, **asked: Any) -> dict[str, Any]:
         records = self.shards[asked["ShardId"]]
@@ -78,6 +81,9 @@ class Kinesis:
             case "AT_TIMESTAMP":
                 moment = asked["Timestamp"].timestamp() * 1000
                 at = sum(one.arrived < moment for one in records)
+            case "AT_SEQUENCE_NUMBER" if asked["StartingSequenceNumber"] in self.strange:
+                code = {"Error": {"Code": "InvalidArgumentException", "Message": ""}}
+                raise ClientError(code, "GetShardIterator")  # type: ignore[arg-type]
             case "AT_SEQUENCE_NUMBER":
                 number = int(asked["StartingSequenceNumber"])
                 at = sum(int(one.sequence_number) < number for one in records)
@@ -474,10 +480,119 @@ def test_a_closed_shard_is_read_once_and_may_then_vanish() -> None:
     world.kinesis.closed.add(first)
     state, _ = scheduled(world, State())
     assert [state.positions[name].closed for name in (first, second)] == [True, False]
+    state, report = scheduled(world, state, NOW + 20 * HOUR)
+    assert report.through == NOW + 20 * HOUR - 300_000, "nothing more comes of a closed shard"
     del world.kinesis.shards[first]
     state, report = scheduled(world, state, NOW + 40 * HOUR)
     assert list(state.positions) == [second]
     assert [gap.shard_id for gap in report.gaps if gap.shard_id == first] == []
+
+
+def test_what_came_to_an_empty_shard_and_was_trimmed_during_a_standstill_is_a_gap() -> None:
+    world = World(Kinesis({"a": [], "b": [], "c": []}))
+    state, report = scheduled(world, State())
+    assert (report.gaps, report.through) == ([], NOW - 300_000)
+    left = Record(str(10**55 + 9), round(NOW + 39 * HOUR), flight(9))
+    world.kinesis.shards = {"a": [], "b": [left], "d": []}
+    world.rows.append(("b", left.sequence_number, 0, "e9"))
+    _, report = scheduled(world, state, NOW + 20 * HOUR)
+    assert report.gaps == [], "the stream has had all of it"
+    later, report = scheduled(world, state, NOW + 40 * HOUR)
+    assert report.gaps == [
+        Gap(shard_id="a", low="0", high="0", sure=False),
+        Gap(shard_id="b", low="0", high=str(10**55 + 8), sure=False),
+        Gap(shard_id="c", low="0", high="0", sure=False),
+    ]
+    assert scheduled(world, later, NOW + 41 * HOUR)[1].gaps == []
+
+
+def test_a_shard_to_which_no_run_has_come_yet_has_no_gap() -> None:
+    world = plain("lost")
+    [shard_id] = world.kinesis.shards
+    left = iter([600.0] * 4)
+    state, report = run(world.auditor(), State(), seconds_left=lambda: next(left, 0.0))
+    assert (report.unfinished, state.positions[shard_id].through) == ([shard_id], 0)
+    assert scheduled(world, state, NOW + 40 * HOUR)[1].gaps == []
+
+
+def test_a_stream_that_was_created_anew_is_audited_from_its_first_record_on() -> None:
+    """Its shards have the names of those before, even of one that was closed; what was missing of
+    the stream before still is."""
+    world = plain("lake", "lost", shards=2)
+    first, second = world.kinesis.shards
+    world.kinesis.closed.add(first)
+    state, report = scheduled(world, State())
+    assert len(report.missing) == 2
+    world.kinesis = Kinesis(
+        {
+            name: [Record("7", round(NOW + HOUR / 2), flight(number))]
+            for number, name in ((7, first), (8, second))
+        },
+        strange={str(10**55 + 1)},
+        created=NOW / 1000,
+    )
+    world.rows.append((second, "7", 0, "e8"))
+    after, report = scheduled(world, state, NOW + HOUR)
+    assert report.shards == {first: Tally(stream=1, missing=1), second: Tally(stream=1, lake=1)}
+    assert names(report.missing) == [
+        (first, str(10**55 + 1), 0),
+        (second, str(10**55 + 1), 0),
+        (first, "7", 0),
+    ]
+    position = Position(last="7", seen=1, through=round(NOW + HOUR) - 300_000)
+    assert after.positions == {first: position, second: position}
+
+
+def test_a_number_that_the_stream_does_not_know_is_not_asked_for_again() -> None:
+    world = plain("lake", "lost")
+    [shard_id] = world.kinesis.shards
+    state, _ = scheduled(world, State())
+    world.kinesis.strange.add(str(10**55 + 1))
+    state, report = scheduled(world, state, NOW + HOUR)
+    assert (report.shards, report.through) == ({}, NOW - 300_000), "nothing could be audited"
+    assert state.positions == {shard_id: Position(last=None, seen=0, through=NOW - 300_000)}
+    world.kinesis.strange.clear()
+    state, report = scheduled(world, state, NOW + 2 * HOUR)
+    assert report.shards == {shard_id: Tally(stream=2, lake=1, missing=1)}
+    assert report.through == NOW + 2 * HOUR - 300_000
+    assert names(report.missing) == [(shard_id, str(10**55 + 1), 0)], "known already, told once"
+
+
+def test_more_missing_than_can_be_remembered_are_told_by_every_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("functions.audit.run.MOST_MISSING", 3)
+    world = plain("lost", "lost", "lake", shards=2)
+    first, second = world.kinesis.shards
+    state, report = scheduled(world, State())
+    assert (len(report.missing), len(state.missing), report.unfinished) == (4, 2, [second])
+    state, report = scheduled(world, state, NOW + HOUR)
+    assert (len(report.missing), len(state.missing), report.unfinished) == (4, 2, [second])
+    world.rows += [(first, str(10**55 + index), 0, f"e{index}") for index in range(2)]
+    state, report = scheduled(world, state, NOW + 2 * HOUR)
+    assert (names(report.missing), report.found) == (
+        [(second, str(10**55 + index), 0) for index in range(2)],
+        2,
+    )
+    assert (state.missing, report.unfinished) == (report.missing, [])
+    world.kinesis.shards = {first: [], second: []}
+    state, report = scheduled(world, state, NOW + 30 * HOUR)
+    assert (len(report.newly_lost), report.missing, state.lost) == (2, [], 2)
+
+
+def test_more_missing_of_one_shard_than_can_be_remembered_are_told_by_every_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("functions.audit.run.MOST_MISSING", 3)
+    world = plain(*["lost"] * 5)
+    [shard_id] = world.kinesis.shards
+    state, report = scheduled(world, State())
+    for _ in range(2):
+        assert (len(report.missing), report.unfinished, state.missing) == (5, [shard_id], [])
+        state, report = scheduled(world, state)
+    world.rows += [(shard_id, str(10**55 + index), 0, f"e{index}") for index in range(2)]
+    state, report = scheduled(world, state)
+    assert (len(report.missing), report.unfinished, len(state.missing)) == (3, [], 3)
 
 
 def test_differences_without_time_for_them_are_left_to_the_next_run() -> None:
