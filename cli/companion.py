@@ -19,6 +19,7 @@ from typing import IO
 
 from cli.errors import Failure, Told
 from cli.isolation import isolated
+from cli.terminal import written
 
 READY = re.compile(r"headrace local AWS ready on (?P<endpoint>http://\S+)")
 START = 120.0
@@ -72,13 +73,9 @@ def local_aws(options: Sequence[str], log: Path | None = None) -> Iterator[str]:
 
 
 def _opened(log: Path) -> IO[str]:
-    try:
+    with written(log, "--log"):
         log.parent.mkdir(parents=True, exist_ok=True)
         return log.open("w", encoding="utf-8")
-    except OSError as error:
-        raise Failure(
-            f"Cannot write {log}: {error.strerror}. Choose another file with --log."
-        ) from error
 
 
 def _endpoint(process: subprocess.Popen[str]) -> str | None:

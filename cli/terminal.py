@@ -4,7 +4,12 @@ rich honours NO_COLOR, and colours nothing that is not a terminal.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cli.errors import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -33,10 +38,10 @@ def laid_out(*renderables: "RenderableType", width: int | None = None) -> str:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, width=width)
-    with console.capture() as written:
+    with console.capture() as captured:
         for renderable in renderables:
             console.print(renderable)
-    return written.get()
+    return captured.get()
 
 
 def show(*renderables: "RenderableType", width: int | None = None) -> None:
@@ -66,6 +71,17 @@ def say(text: str) -> None:
     """A remark: a line on standard error, after the data that it is about."""
     sys.stdout.flush()
     sys.stderr.write(text + "\n")
+
+
+@contextmanager
+def written(file: Path, option: str) -> Iterator[None]:
+    """The body writes the file that `option` names. Raises Failure where that does not go."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(
+            f"Cannot write {file}: {error.strerror}. Choose another file with {option}."
+        ) from error
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -353,10 +353,17 @@ def test_a_failure_is_shown_and_exported_with_its_payload(place: Place, headrace
     to = place.folder / "failed.jsonl"
     assert headrace("failures", "export", found.failure_id, "--to", str(to)).returncode == 0
     assert to.read_text() == printed.stdout
+    (place.folder / "taken").mkdir()
+    unwritable = Path("/proc/failed.jsonl")
+    for wrong, why in ((place.folder / "taken", "Is a directory"), (unwritable, "No such file")):
+        refused = headrace("failures", "export", "--to", str(wrong))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"headrace: Cannot write {wrong}: {why}")
+        assert refused.stderr.endswith(". Choose another file with --to.\n")
     assert not [path for path in place.folder.iterdir() if path.name.startswith(".")]
 
-    for wrong in ("00000", "xyz", ""):
-        assert headrace("failures", "show", wrong).returncode == 2
+    for unknown in ("00000", "xyz", ""):
+        assert headrace("failures", "show", unknown).returncode == 2
     assert headrace("redrive", found.failure_id, "--since", "1h").returncode == 2
     assert headrace("failures", "export", "--to", "/there/is/none").returncode == 2
 

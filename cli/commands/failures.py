@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment
-from cli.terminal import counted, say, show, write, write_json
+from cli.terminal import counted, say, show, write, write_json, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -153,7 +153,10 @@ def _write_file(to: str, lines: "Iterable[bytes]") -> int:
     path, number = Path(to), 0
     if not path.parent.is_dir():
         raise WrongUsage(f"--to {to}: there is no folder {path.parent}.")
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    with (
+        written(path, "--to"),
+        NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file,
+    ):
         try:
             for line in lines:
                 file.write(line)

@@ -7,9 +7,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
+from cli.telling import failures_told
 from tests.cli.conftest import Headrace, run
 from tests.conftest import ROOT
 
@@ -202,6 +204,55 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(command: list[str]) ->
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["types"], ["types", "--json"], ["local", "env"]])
+def test_output_that_cannot_be_written_is_one_sentence(command: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", *command],
+            cwd=ROOT,
+            env=dict(os.environ) | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "headrace: Standard output cannot be written: No space left on device; mend that, and "
+        "repeat the command; --debug shows where it came from.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/a"), "/a: Permission denied"),
+        (OSError(21, "Is a directory", "/a", None, "/b"), "/b: Is a directory"),
+        (OSError(5, "Input/output error"), "Standard output cannot be written: Input/output error"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    capfd: pytest.CaptureFixture[str], error: OSError, said: str
+) -> None:
+    kept = os.dup(1)
+    with pytest.raises(SystemExit) as ended, failures_told(debug=False):
+        raise error
+    os.dup2(kept, 1)
+    os.close(kept)
+    assert ended.value.code == 1
+    assert capfd.readouterr().err == (
+        f"headrace: {said}; mend that, and repeat the command; --debug shows where it came from.\n"
+    )
+
+
+def test_a_defect_is_raised_though_the_system_has_a_number_for_it() -> None:
+    with pytest.raises(ConnectionResetError), failures_told(debug=False):
+        raise ConnectionResetError(104, "Connection reset by peer")
+    with pytest.raises(PermissionError), failures_told(debug=True):
+        raise PermissionError(13, "Permission denied", "/a")
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["replay"], ["replay", "flight", "--limit", "0"]])

@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from math import inf, log
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from cli import report_charts as charts
+from cli.commands.release import report as command
+from cli.errors import Failure
+from cli.on_trial import OnTrial
 from cli.report import Estimate, Look, interval, lasted, odds, percent, share, thinned
 from cli.report_data import step_of
 from cli.report_text import checks, history, verdict
@@ -152,3 +157,14 @@ def test_a_look_without_a_metric_has_an_empty_estimate() -> None:
     look = Look(at=BEGAN, through=BEGAN, number=1, verdict="CONTINUE", reason="")
     assert look.of("cpu") == Estimate(metric="cpu")
     assert not look.of("cpu").bounded
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(OnTrial, "find", lambda _: SimpleNamespace(report=lambda _: report("FAIL")))
+    for page, why in ((Path("/dev/full"), "No space left on device"), (tmp_path, "Is a directory")):
+        with pytest.raises(Failure) as raised:
+            command.report("2.4.1", html=page)
+        said = f"Cannot write {page}: {why}. Choose another file with --html."
+        assert str(raised.value) == said

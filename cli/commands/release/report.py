@@ -8,7 +8,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment, Release
-from cli.terminal import counted, say, show, write_json
+from cli.terminal import counted, say, show, write_json, written
 
 Html = Annotated[
     Path | None, typer.Option(metavar="FILE", help="As one page that needs nothing else.")
@@ -42,7 +42,9 @@ def report(
     if html is not None:
         from cli.report_html import page
 
-        html.write_text(page(found, made_at=datetime.now(UTC)), encoding="utf-8")
+        text = page(found, made_at=datetime.now(UTC))
+        with written(html, "--html"):
+            html.write_text(text, encoding="utf-8")
         say(f"{html}: {found.verdict}, {counted(len(found.looks), 'look')}.")
     if as_json:
         write_json(found)
