@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -24,7 +24,19 @@ COMMAND = "command"
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 SIGNALLED = 128
-Port = Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")]
+LAST_PORT = 65535
+
+
+def _scale(value: float | None) -> float | None:
+    """What `python -m local` takes; bounds would let 0 and nan through."""
+    if value is not None and not 0 < value <= 1:
+        raise typer.BadParameter("must be above 0 and at most 1.")
+    return value
+
+
+Port = Annotated[
+    int, typer.Option(min=0, max=LAST_PORT, help="Port to listen on; 0 picks a free one.")
+]
 
 
 class Local(TyperGroup):
@@ -55,8 +67,8 @@ def local(
     buffering_scale: Annotated[
         float | None,
         typer.Option(
-            min=0,
             metavar="X",
+            callback=_scale,
             help="Delivery streams' buffering intervals, times X (1: as on AWS).",
         ),
     ] = None,
@@ -64,7 +76,8 @@ def local(
         bool, typer.Option("--shard-limits", help="Refuse what is above a shard's rates.")
     ] = False,
     log_level: Annotated[
-        str | None, typer.Option(metavar="debug|info|warning", help="How much it tells.")
+        Literal["debug", "info", "warning", "error"] | None,
+        typer.Option(metavar="LEVEL", help="How much it tells: debug, info, warning or error."),
     ] = None,
     log: Annotated[
         Path | None,
@@ -105,7 +118,9 @@ def local(
 def env(
     ctx: typer.Context,
     *,
-    port: Annotated[int | None, typer.Option(help="Port of the local AWS.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=LAST_PORT, help="Port of the local AWS.")
+    ] = None,
 ) -> None:
     """Print what points a shell at the local AWS, for eval.
 
@@ -117,7 +132,10 @@ def env(
       eval "$(headrace local env --port 5000)"
     """
     host, usual = ctx.obj
-    write(exports(f"http://{host}:{usual if port is None else port}", os.environ))
+    chosen = usual if port is None else port
+    if not chosen:
+        raise WrongUsage("Which port it picked, the local AWS says when it is ready: give that.")
+    write(exports(f"http://{host}:{chosen}", os.environ))
 
 
 def _options(**values: Any) -> list[str]:

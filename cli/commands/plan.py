@@ -98,7 +98,9 @@ def plan(
         rate=found.rate if found else rate or 0,
         size=max(1.0, found.size - key) if found else size or 0,
         peak=peak or (found.peak if found else 1.0),
-        retention_hours=retention or (found.retention_hours if found else 24),
+        retention_hours=(
+            retention if retention is not None else found.retention_hours if found else 24
+        ),
         fan_out=consumers if consumers is not None else found.fan_out if found else 1,
         polling=polling,
         producers=producers,

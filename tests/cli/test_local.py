@@ -242,6 +242,41 @@ def test_env_prints_the_exports_of_the_port_it_is_asked_for() -> None:
     assert before.stdout == other.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--port", "99999"], "99999 is not in the range 0<=x<=65535."),
+        (["--port", "-1"], "-1 is not in the range 0<=x<=65535."),
+        (["--buffering-scale", "nan"], "must be above 0 and at most 1."),
+        (["--buffering-scale", "0"], "must be above 0 and at most 1."),
+        (["--buffering-scale", "1.5"], "must be above 0 and at most 1."),
+        (["--log-level", "foo"], "'foo' is not one of 'debug', 'info', 'warning', 'error'."),
+        (["env", "--port", "0"], "0 is not in the range 1<=x<=65535."),
+        (["env", "--port", "65536"], "65536 is not in the range 1<=x<=65535."),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", [[], ["--", "echo", "ran"]], ids=["alone", "around"])
+def test_what_the_local_aws_does_not_take_is_wrong_usage(
+    command: list[str], options: list[str], why: str
+) -> None:
+    done = run("local", *options, *command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for '{options[-2]}': {why}" in " ".join(
+        re.findall(r"[^│\s]+", done.stderr)
+    )
+    assert "python -m local" not in done.stderr
+
+
+def test_env_of_a_port_that_is_still_to_be_picked_is_wrong_usage() -> None:
+    done = run("local", "--port", "0", "env")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "headrace: Which port it picked, the local AWS says when it is ready: give that.\n",
+    )
+
+
 def test_a_command_after_the_dashes_is_needed() -> None:
     done = run("local", "--")
     assert (done.returncode, done.stderr) == (

@@ -74,6 +74,11 @@ def test_a_stream_is_measured(headrace: Headrace, measured: str) -> None:
         (("--rate", "0", "--size", "5"), 2, "A rate of 0 events a second is no load"),
         (("--rate", "1", "--size", "2e7"), 2, "Kinesis takes no record above 10 MiB"),
         (("--rate", "1", "--size", "5", "--mode", "fast"), 2, "There is no mode 'fast': choose"),
+        (
+            ("--rate", "1", "--size", "5", "--retention", "0"),
+            2,
+            "A stream keeps records from 24 hours to 365 days, not 0 hours",
+        ),
         (("--from-stream", "nowhere"), 1, "There is no stream 'nowhere' in this account"),
         (("--from-stream", "clitest-unmeasured"), 2, "took no records in the last 14 days"),
         (("--from-type", "nothing"), 1, "There is no stack for event type 'nothing'"),
