@@ -1,7 +1,8 @@
 """From a message of the failure queue to the archive; nothing is deleted before it is kept.
 
     a failure     read its range back from the stream, keep it
-    an object     the same with the records that it holds; then delete it
+    an object     the same with the records that it holds; then delete it. Where these are not the
+                  batch's it is kept as it came, too: the stream may not have what it holds
     neither       keep it as it came: it is nobody's failure, and must stop no one else's
 
 What raises here leaves the message where it is; rescued again, it writes the same keys.
@@ -99,6 +100,8 @@ class Rescuer:
             for part in assembler.take(page):
                 self._keep(part, outcome)
         self._keep(assembler.finish(reader.gaps, reader.ended), outcome)
+        if failure.payload:
+            raise Unreadable("its records are not those of the batch that it tells of")
 
     def _keep(self, batch: Batch, outcome: Outcome) -> None:
         outcome.batches.append(self.archive.keep(batch))

@@ -536,6 +536,21 @@ def test_an_object_without_the_batch_is_read_back_from_the_stream() -> None:
     assert bucket.keys("payloads") == []
 
 
+@pytest.mark.parametrize("held", [[2, 4], [2, 3], [2, 2, 3, 4], [3, 2, 4], [5]])
+def test_records_of_an_object_that_are_not_those_of_the_batch_are_kept_beside_it(
+    held: list[int],
+) -> None:
+    body = payload(held)
+    bucket = Bucket({OBJECT: body})
+    outcome = rescuer(Stream([]), bucket)("id", put())
+    [kept] = bucket.batches()
+    assert (outcome.batches, kept.records, kept.lost) == ([kept], [], 3)
+    assert outcome.unreadable == ["its records are not those of the batch that it tells of"]
+    said = json.loads(bucket.objects["lake", failure.unreadable_key(body)])
+    assert (said["body"].encode(), said["key"]) == (body, OBJECT[1])
+    assert bucket.keys("payloads") == []
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe", put().encode(), b"{}"])
 def test_an_object_that_is_no_failure_is_kept_elsewhere_before_it_is_deleted(body: bytes) -> None:
     bucket = Bucket({OBJECT: body})
