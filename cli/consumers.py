@@ -1,7 +1,8 @@
 """What became of an event type's records in its processors: counts, at least once.
 
 A processor's own metrics count what it acknowledged, and the failure archive holds what it gave up.
-A batch that is delivered again is counted again, so enough is no proof; too few is one.
+A batch that was acknowledged and is delivered again, or redriven, is counted again: enough is no
+proof, too few is one. What it received is none either way: every try of a batch counts.
 """
 
 from datetime import datetime, timedelta
@@ -39,12 +40,10 @@ class Consumer(Struct, frozen=True, kw_only=True):
         return max(0, records - self.processed - self.rescued - self.lost)
 
     def certainly_short(self, records: int) -> bool:
-        """Whether it was not even given them all, and no failed batch is left that may have them;
-        or some were lost."""
-        given_up = self.rescued + self.lost
-        return self.lost > 0 or (
-            not self.waiting and max(self.received, self.processed) + given_up < records
-        )
+        """Whether it has not acknowledged, nor given up, all of them, and no failed batch is left
+        that may have the rest; or some were lost. A batch in its retries is such a rest: whether it
+        will be acknowledged, nobody can say yet."""
+        return self.lost > 0 or (not self.waiting and self.short(records) > 0)
 
 
 def consumers(

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
+EPOCH = datetime.fromtimestamp(0, UTC)
 HOUR = timedelta(hours=1)
 """CloudWatch keeps hourly sums for 455 days."""
 FINER = (
@@ -44,9 +45,27 @@ class Metric:
 def sums(
     cloudwatch: "CloudWatchClient", metrics: Mapping[str, Metric], *, start: datetime, end: datetime
 ) -> dict[str, int]:
-    """The sum of each metric from `start` (taken back to its hour) to `end`."""
-    found = hourly(cloudwatch, metrics, start=start, end=end)
-    return {name: total(periods) for name, periods in found.items()}
+    """The sum of each metric from `start` to `end`: what was counted in the rest of its hour may be
+    much, so `start` is taken back only to its minute, or to what CloudWatch has left of it."""
+    period = _finest(start)
+    hour = _floor(start, HOUR) + HOUR
+    most = end + timedelta(minutes=1)
+    found = _periods(
+        cloudwatch, metrics, start=_floor(start, period), end=min(hour, most), period=period
+    )
+    later = hourly(cloudwatch, metrics, start=hour, end=end) if hour < most else {}
+    return {name: total(found[name]) + total(later.get(name, {})) for name in metrics}
+
+
+def _finest(start: datetime) -> timedelta:
+    """The shortest period that CloudWatch keeps of the hour of `start`, and of some time after."""
+    age = datetime.now(UTC) - start + HOUR
+    return next((period for kept, period in FINER if age < kept), HOUR)
+
+
+def _floor(moment: datetime, period: timedelta) -> datetime:
+    """The start of the period: CloudWatch's begin with the epoch."""
+    return moment - (moment - EPOCH) % period
 
 
 def total(periods: Periods) -> int:
@@ -58,7 +77,7 @@ def hourly(
     cloudwatch: "CloudWatchClient", metrics: Mapping[str, Metric], *, start: datetime, end: datetime
 ) -> dict[str, Periods]:
     """The sums of each metric by the hour, from `start` (taken back to its hour) to `end`."""
-    start = start.replace(minute=0, second=0, microsecond=0)
+    start = _floor(start, HOUR)
     return _periods(cloudwatch, metrics, start=start, end=end + timedelta(minutes=1), period=HOUR)
 
 

@@ -59,7 +59,8 @@ def audit(
     \b
     Exit codes
       0    nothing is missing
-      4    records are missing, or what was asked for cannot be proven
+      4    records are missing, or a processor has not acknowledged all of them,
+           or what was asked for cannot be proven
       130  interrupted; nothing is to be undone
     """
     from cli.athena import Database
@@ -238,5 +239,6 @@ def _wrong(report: "Report", environment: str) -> str:
     )
     return (
         f"Every record of {report.event_type} is in the lake or accounted for, but {short} has not "
-        "had all of them, or lost some: it is behind (`headrace status`), or its alarms say why."
+        "acknowledged all of them, or lost some: it is behind (`headrace status`), or its alarms "
+        "say why."
     )
