@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.terminal import output, show
+from cli.terminal import output, printable, show
 from cli.values import NUMBERS, Value
 
 if TYPE_CHECKING:
@@ -62,10 +62,7 @@ def _cell(value: Value) -> "Text":
 
     if value is None:
         return Text("null", style="dim")
-    text = plain(value)
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return Text(text)
+    return Text(printable(plain(value)))
 
 
 def as_json(answer: "Answer") -> None:

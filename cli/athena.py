@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cli.errors import WrongQuery
 from cli.prices import query_cost
 from cli.stacks import Lake
+from cli.terminal import sized
 from cli.values import Value, reader
 
 if TYPE_CHECKING:
@@ -210,14 +211,4 @@ def _texts(row: Any, width: int) -> list[str | None]:
 
 
 def _took(scanned_bytes: int, seconds: float, cost: float) -> str:
-    return f"{readable(scanned_bytes)} scanned in {seconds:.2f} s; costs ${cost:.6f} on AWS."
-
-
-def readable(size: int) -> str:
-    """Bytes for a person: 812 B, 24.1 MB."""
-    amount = float(size)
-    for unit in ("B", "KB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:,.0f} {unit}" if unit == "B" else f"{amount:,.1f} {unit}"
-        amount /= 1000
-    return f"{amount:,.1f} TB"
+    return f"{sized(scanned_bytes)} scanned in {seconds:.2f} s; costs ${cost:.6f} on AWS."

@@ -18,7 +18,7 @@ import typer
 from cli import canaries
 from cli.alerts import latencies, summary
 from cli.answers import as_table
-from cli.athena import Database, readable
+from cli.athena import Database
 from cli.aws import Account
 from cli.counting import Counter
 from cli.entries import Entries
@@ -29,10 +29,10 @@ from cli.on_trial import OnTrial
 from cli.options import Environment
 from cli.pace import Pace
 from cli.progress import bar
-from cli.replaying import Replay, judge
+from cli.replaying import Replay, judge, tell
 from cli.stacks import Deployed, find
 from cli.telling import failures_told
-from cli.terminal import show, write
+from cli.terminal import show, sized, write
 from events.device_telemetry.event import DeviceTelemetry
 
 FLEET = "device_telemetry"
@@ -86,7 +86,7 @@ def chapter(title: str) -> Iterator[None]:
     show(Text(f"{time.monotonic() - started:.1f} s", style="dim"))
 
 
-def tell(deployed: Deployed) -> None:
+def tell_deployed(deployed: Deployed) -> None:
     """What the stacks' outputs publish."""
     lake = deployed.lake()
     write(f"lake: database {lake.database_name}, workgroup {lake.work_group_name}")
@@ -121,8 +121,7 @@ def replay(account: Account, balance: Balance, limit: int | None) -> None:
             invalid=wrong.invalid,
             progress=progress,
         )
-    for sentence in summary.sentences():
-        write(sentence)
+    tell(summary)
     judge(summary, error)
     balance.put, balance.invalid = summary.put, sum(wrong.invalid.values())
 
@@ -207,8 +206,8 @@ def prune(database: Database) -> None:
     as_table(day)
     share = day.scanned_bytes / year.scanned_bytes if year.scanned_bytes else 0.0
     write(
-        f"  read {readable(day.scanned_bytes)}; the whole year is "
-        f"{readable(year.scanned_bytes)}: {share:.2%}"
+        f"  read {sized(day.scanned_bytes)}; the whole year is "
+        f"{sized(year.scanned_bytes)}: {share:.2%}"
     )
 
 
@@ -262,8 +261,7 @@ def put_fleet(account: Account, balance: Balance, events: Sequence[DeviceTelemet
     summary, error = running.run(
         entries.of_events(events, None), pace=Pace(), invalid=entries.invalid
     )
-    for sentence in summary.sentences():
-        write(sentence)
+    tell(summary)
     judge(summary, error)
     balance.put += summary.put
 
@@ -284,7 +282,7 @@ def demo(
         database = Database(account.athena, lake)
         began = datetime.now(UTC)
         with chapter(f"Deployed in {environment}"):
-            tell(deployed)
+            tell_deployed(deployed)
             balances = []
             derived = deployed.processor(PROCESSOR).emits
             for event_type in (*EVENTS, derived):

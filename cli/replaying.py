@@ -1,9 +1,7 @@
 """One replay: entries through a sender onto a stream, and the account of it."""
 
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,8 @@ from cli.kinesis import PutRecords, limits, open_shards
 from cli.pace import Pace
 from cli.producer import AGGREGATE, Entry, Producer, Tally
 from cli.progress import bar
-from cli.sender import Outcome, Sender
-from cli.terminal import counted, say
+from cli.sender import Outcome, Sender, on_interrupt
+from cli.terminal import counted, say, write
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -88,6 +86,15 @@ def by_reason(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
 
 
+def tell(summary: Summary, *, as_json: bool = False) -> None:
+    """Print the account."""
+    if as_json:
+        write(msgspec.json.encode(summary).decode())
+        return
+    for sentence in summary.sentences():
+        write(sentence)
+
+
 def judge(summary: Summary, error: BaseException | None, then: str = "") -> None:
     """Raise what kept the replay from being complete; `then` says how to go on."""
     if error is not None:
@@ -150,7 +157,7 @@ class Replay:
             shards=self._shards,
         )
         started = time.monotonic()
-        with _on_interrupt(sender.interrupt):
+        with on_interrupt(sender.interrupt):
             outcome = sender.run(chunks)
         return self._summary(outcome, invalid, time.monotonic() - started), outcome.error
 
@@ -197,12 +204,3 @@ def put(
         shown=not quiet,
     ) as progress:
         return replay.run(feed.chunks(), pace=pace, invalid=feed.invalid, progress=progress)
-
-
-@contextmanager
-def _on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, lambda *_: stop())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

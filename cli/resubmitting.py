@@ -1,9 +1,7 @@
 """One resubmission: lines of rejected records through a sender onto a delivery stream, with their
 receipts, and the account of it."""
 
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 import msgspec
@@ -14,7 +12,7 @@ from cli.pace import Pace
 from cli.producer import TOO_LARGE, Entry, Limits, Producer, Retry
 from cli.receipting import Receipts
 from cli.rejections import Line
-from cli.sender import Put, Sender
+from cli.sender import Put, Sender, on_interrupt
 
 LANES = 2
 RETRY = Retry()
@@ -80,7 +78,7 @@ class Resubmission:
             producer=self._producer, put=self._put, pace=Pace(), lanes=LANES, progress=progress
         )
         error: BaseException | None = None
-        with _on_interrupt(sender.interrupt):
+        with on_interrupt(sender.interrupt):
             outcome = sender.run(self._chunks(lines))
             try:
                 self._receipts.close()
@@ -126,12 +124,3 @@ def judge(summary: Summary, error: BaseException | None) -> None:
             "1,000 KiB on a delivery stream. Put those on the type's stream again, in smaller "
             "events."
         )
-
-
-@contextmanager
-def _on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, lambda *_: stop())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

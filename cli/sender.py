@@ -5,11 +5,13 @@ it has room.
 """
 
 import random
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -26,6 +28,16 @@ GRACE = 5.0
 TICK = 0.1
 INTERRUPTED = "Interrupted"
 STOPPED = "Stopped"
+
+
+@contextmanager
+def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C calls this meanwhile, instead of raising KeyboardInterrupt."""
+    before = signal.signal(signal.SIGINT, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 LOOKS, PAUSE = 40, 0.25

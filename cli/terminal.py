@@ -64,6 +64,8 @@ def write_json(value: object) -> None:
 
 def printable(text: str) -> str:
     """Text that cannot steer the terminal, whatever a payload holds."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -87,3 +89,20 @@ def written(file: Path, option: str) -> Iterator[None]:
 def counted(number: int, one: str, many: str = "") -> str:
     """A number with its noun: 1 record, 2,000 records."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def sized(number: float) -> str:
+    """Bytes for a person: 812 B, 24.1 MB."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
+
+
+def aged(seconds: float) -> str:
+    """An age in its largest unit: 12 s, 3 min, 5 h, 9 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -6,7 +6,7 @@ import typer
 
 from cli.errors import Interrupted, NotCompacted, WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import say, show, write_json
+from cli.terminal import say, show, sized, write_json
 
 if TYPE_CHECKING:
     from cli.compacting import Compacted, Compaction, Report
@@ -105,8 +105,6 @@ def _why(report: "Report") -> str:
 def _print(dates: list["Compacted"]) -> None:
     from rich.table import Table
 
-    from cli.athena import readable
-
     if not dates:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -117,9 +115,9 @@ def _print(dates: list["Compacted"]) -> None:
         table.add_row(
             one.event_date,
             f"{one.objects_before:,}",
-            readable(one.bytes_before),
+            sized(one.bytes_before),
             "-" if one.objects_after is None else f"{one.objects_after:,}",
-            "-" if one.bytes_after is None else readable(one.bytes_after),
+            "-" if one.bytes_after is None else sized(one.bytes_after),
             "-" if one.rows is None else f"{one.rows:,}",
             "-" if one.duplicates is None else f"{one.duplicates:,}",
             "-" if one.seconds is None else f"{one.seconds:.1f}",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import WrongUsage
-from cli.options import AsJson, Environment
-from cli.terminal import counted, say, show, write, write_json, written
+from cli.options import AsJson, Environment, Function, Since
+from cli.terminal import aged, counted, printable, say, show, write, write_json, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,12 +26,6 @@ app = typer.Typer(
     "\n  headrace failures export --to failed.jsonl\n  headrace redrive",
 )
 
-Function = Annotated[
-    str | None, typer.Option(metavar="F", help="Only this processor's, or function's.")
-]
-Since = Annotated[
-    str | None, typer.Option(metavar="T", help="Only since then: 6h, 2d, 2026-11-21T08:30.")
-]
 STANDARD = "-"
 
 
@@ -195,15 +189,13 @@ def _print(batches: list["Failed"]) -> None:
     write(head)
     for one, line in zip(batches, lines, strict=True):
         write(line)
-        show(Text(f"  {one.shard_id}  {_printable(one.why)}", style="dim"))
+        show(Text(f"  {one.shard_id}  {printable(one.why)}", style="dim"))
 
 
 def _remaining(seconds: float | None) -> str:
-    from cli.commands.status import readable_age
-
     if seconds is None:
         return "-"
-    return f"{readable_age(seconds)} more" if seconds > 0 else "no more"
+    return f"{aged(seconds)} more" if seconds > 0 else "no more"
 
 
 def _sum_up(found: "Standing") -> None:
@@ -256,21 +248,21 @@ def _describe(batch: "Batch", limit: int, *, whole: bool) -> None:
         + ("" if batch.exact else f", perhaps not exactly these: {batch.note}"),
     }
     for name, value in facts.items():
-        show(Text(f"{name:16}  ", style="dim") + Text(_printable(value)))
+        show(Text(f"{name:16}  ", style="dim") + Text(printable(value)))
     for one in batch.gone:
         where = f"{one.from_sequence_number} to {one.to_sequence_number}"
-        show(Text(f"{'gone':16}  ", style="red") + Text(f"{where}: {_printable(one.why)}"))
+        show(Text(f"{'gone':16}  ", style="red") + Text(f"{where}: {printable(one.why)}"))
     for reason in batch.history:
         said = f"{_utc(reason.failed_at)} {reason.error or reason.condition}"
         which = f" (record {reason.sequence_number})" if reason.sequence_number else ""
         show(
             Text(f"{'failed again':16}  ", style="dim")
-            + Text(_printable(f"{said}{which}, request {reason.request_id}"))
+            + Text(printable(f"{said}{which}, request {reason.request_id}"))
         )
     found = [line for line in lines(batch) if line.payload is not None]
     for line in islice(found, limit):
         place = f"{line.sequence_number}.{line.subsequence_number}"
-        show(Text(f"\n{place}  key {_printable(line.partition_key or '')}", style="dim"))
+        show(Text(f"\n{place}  key {printable(line.partition_key or '')}", style="dim"))
         show(_payload(line.payload or "", whole=whole))
     if len(found) > limit:
         say(
@@ -289,16 +281,11 @@ def _payload(encoded: str, *, whole: bool) -> "Text":
 
     data = b64decode(encoded)
     try:
-        text = _printable(data.decode())
+        text = printable(data.decode())
     except UnicodeDecodeError:
         text = f"{len(data):,} bytes that are no text: {encoded}"
     short = whole or len(text) <= LONGEST
     return Text(text if short else f"{text[:LONGEST]}… ({len(data):,} bytes: --payload)")
-
-
-def _printable(text: str) -> str:
-    """Text that cannot steer the terminal, whatever it holds."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _utc(moment: "datetime") -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import Interrupted, NotRecovered, Overtaken, WrongUsage
-from cli.options import AsJson, Environment
-from cli.terminal import counted, say, show, write, write_json
+from cli.options import AsJson, Environment, Function, Since
+from cli.terminal import counted, say, show, sized, write, write_json
 
 if TYPE_CHECKING:
     from cli.aws import Account
@@ -28,12 +28,8 @@ def redrive(
         list[str] | None, typer.Argument(metavar="[ID]...", help="Failed batches; otherwise all.")
     ] = None,
     *,
-    function: Annotated[
-        str | None, typer.Option(metavar="F", help="Only this processor's, or function's.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="T", help="Only since then: 6h, 2d, 2026-11-21T08:30.")
-    ] = None,
+    function: Function = None,
+    since: Since = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise only say what.")] = False,
     together: Annotated[int, typer.Option(min=1, max=50, help="Shards side by side.")] = 4,
     as_json: AsJson = False,
@@ -102,8 +98,6 @@ def _print_plan(planned: "Plan") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cli.athena import readable
-
     for one in planned.functions:
         write(
             f"{one.processor}: {counted(one.records, 'record')} of "
@@ -123,7 +117,7 @@ def _print_plan(planned: "Plan") -> None:
                 found.shard_id,
                 f"{found.records:,}",
                 f"{found.lost:,}",
-                readable(found.size),
+                sized(found.size),
             )
         show(table)
         if len(planned.batches) > SHOWN:

@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import printable, say, show, write, write_json
+from cli.terminal import printable, say, show, sized, write, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -204,8 +204,7 @@ def _stream(flow: "Flow", choice: "Choice") -> str:
 
 def _plan(account: "Account", job: Job) -> None:
     """Say what would be put."""
-    from cli.athena import readable
-    from cli.rejections import Total, totalled, totals
+    from cli.rejections import totalled, totals
 
     answer = _database(account, job.lake).ask(totalled(job.flow, job.choice))
     found = totals(answer)
@@ -214,20 +213,13 @@ def _plan(account: "Account", job: Job) -> None:
         write_json(plan)
         return
     if found:
-        rows = [(one.reason, f"{one.records:,}", readable(one.bytes)) for one in found]
+        rows = [(one.reason, f"{one.records:,}", sized(one.bytes)) for one in found]
         _table(("reason", "records", "payload"), rows)
-    every = Total(
-        reason="",
-        records=sum(one.records for one in found),
-        bytes=sum(one.bytes for one in found),
-    )
-    if not every.records:
+    records, size = sum(one.records for one in found), sum(one.bytes for one in found)
+    if not records:
         say("Nothing waits to be resubmitted; --again puts also what was resubmitted before.")
         return
-    say(
-        f"{every.records:,} records ({readable(every.bytes)}) would be put on {job.stream}: "
-        "repeat with --yes."
-    )
+    say(f"{records:,} records ({sized(size)}) would be put on {job.stream}: repeat with --yes.")
 
 
 def _run(account: "Account", job: Job) -> None:

@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from cli.errors import WrongUsage
 from cli.options import AsJson, Environment, EventType
-from cli.terminal import write
 
 if TYPE_CHECKING:
     from cli.pace import Pace
@@ -151,7 +149,7 @@ def _from_source(
 ) -> None:
     from cli.aws import Account
     from cli.feeds import Feed
-    from cli.replaying import judge, put
+    from cli.replaying import judge, put, tell
     from cli.stacks import find
 
     timed = pace.speed is not None
@@ -167,11 +165,7 @@ def _from_source(
             quiet=as_json,
             aggregate=aggregate,
         )
-    if as_json:
-        write(msgspec.json.encode(summary).decode())
-    else:
-        for sentence in summary.sentences():
-            write(sentence)
+    tell(summary, as_json=as_json)
     judge(summary, error)
 
 

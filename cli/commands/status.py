@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import MissingStack
 from cli.options import AsJson, Environment
-from cli.terminal import laid_out, say, show, write, write_json
+from cli.terminal import aged, laid_out, say, show, write, write_json
 
 if TYPE_CHECKING:
     from cli.ledger import State, Unready
@@ -80,7 +80,7 @@ def _print(found: list["State | Unready"]) -> None:
             f"{state.delivered:,}",
             f"{state.rejected:,}",
             f"{state.outstanding:,}",
-            "-" if state.age_seconds is None else f"{readable_age(state.age_seconds)} ago",
+            "-" if state.age_seconds is None else f"{aged(state.age_seconds)} ago",
         )
     head, *lines = laid_out(table).splitlines()
     write(head)
@@ -93,11 +93,3 @@ def _print(found: list["State | Unready"]) -> None:
                 show(Text(f"  {state.http_url}", style="dim"))
         else:
             show(Text(f"  {state.problem}", style="dim"))
-
-
-def readable_age(seconds: float) -> str:
-    """An age in its largest unit: 12 s, 3 min, 5 h, 9 d."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from cli.commands.status import readable_age
 from tests.cli.conftest import LAKE, STREAMS, Headrace, Place, create_stack, outputs
 
 ENVIRONMENT = "clistatus"
@@ -183,11 +182,3 @@ def test_an_environment_that_is_not_deployed_is_one_sentence(headrace: Headrace)
         "headrace: There is no stack for the lake in environment 'nowhere' of this account and "
         "region: deploy it with `cdk deploy --all -c env=nowhere`, or choose another with --env.\n"
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (7200, "2 h"), (90_000, "1 d"), (3e6, "35 d")],
-)
-def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
-    assert readable_age(seconds) == text

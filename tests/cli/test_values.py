@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from cli import answers
-from cli.athena import Answer, Column, readable
+from cli.athena import Answer, Column
 from cli.values import Value, reader
 
 
@@ -101,11 +101,3 @@ def test_a_long_table_says_that_rows_are_left_out(capsys: pytest.CaptureFixture[
         Answer(columns=shown.columns, rows=many, scanned_bytes=0, seconds=0.0, cost=0.0)
     )
     assert len(capsys.readouterr().out.splitlines()) == answers.SHOWN + 1
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (24_100_000, "24.1 MB"), (2e12, "2.0 TB")],
-)
-def test_bytes_are_readable(size: int, text: str) -> None:
-    assert readable(size) == text

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from cli.options import AsJson, Environment
-from cli.terminal import write
 
 
 def _number(value: float) -> float:
@@ -88,11 +87,9 @@ def simulate(
       headrace release simulate 9.0.1 --heap 1.05
       headrace release status 9.0.1 --wait
     """
-    import msgspec
-
     from cli.fleet import Release as Simulated
     from cli.moments import length
-    from cli.replaying import judge
+    from cli.replaying import judge, tell
     from cli.simulating import simulated
 
     summary, error = simulated(
@@ -105,9 +102,5 @@ def simulate(
         seed=seed,
         quiet=as_json,
     )
-    if as_json:
-        write(msgspec.json.encode(summary).decode())
-    else:
-        for sentence in summary.sentences():
-            write(sentence)
+    tell(summary, as_json=as_json)
     judge(summary, error)
