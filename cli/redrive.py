@@ -65,13 +65,16 @@ class Run:
     def redrive(
         self, stored: Sequence[Stored], *, together: int, shown: bool
     ) -> tuple[Receipt, Exception | None]:
-        """The receipt, and what ended the run early. Without batches nothing is written."""
-        chosen = [one for one in stored if one.summary.records]
-        self._books = Books(self._id, self._started_at, (one.summary for one in chosen))
-        if not chosen:
+        """The receipt, and what ended the run early. Without batches nothing is written.
+
+        A batch whose records are all gone is accounted for too, in every run that is to redrive
+        it: what is lost stays lost, and a run does not call everything recovered because one
+        before it has said so."""
+        self._books = Books(self._id, self._started_at, (one.summary for one in stored))
+        if not stored:
             return self._books.receipt(datetime.now(UTC)), None
         self._beat()
-        error = self._attempt(chosen, together, shown=shown)
+        error = self._attempt(stored, together, shown=shown)
         return self._write(self._books.receipt(datetime.now(UTC), self._why(error))), error
 
     def _attempt(self, stored: Sequence[Stored], together: int, *, shown: bool) -> Exception | None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from cli import lease
+from cli.terminal import counted
 from events.failure import Batch, Gone, batch_key, lines_key, objects
 from tests.cli.conftest import heed_ctrl_c, here  # noqa: F401  a fixture
 from tests.cli.failed import FIRST, SHARD, STREAM, batch, record
@@ -83,11 +84,12 @@ class Place:
         return [one["Key"] for one in found.get("Contents", [])]
 
     def receipts(self) -> list[dict[str, Any]]:
-        s3 = self.aws.client("s3")
         keys = [key for key in self.listed() if key.startswith("failures/receipts/")]
-        return [
-            json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in sorted(keys)
-        ]
+        return [json.loads(self.read(key)) for key in sorted(keys)]
+
+    def read(self, key: str) -> bytes:
+        body: bytes = self.aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +206,44 @@ def test_a_redrive_gives_the_function_the_original_records_in_order_and_keeps_wh
         "throttled": 0,
     }
     assert not any("lease" in key for key in place.listed())
+
+
+def test_what_is_gone_is_lost_in_every_run_and_never_recovered(
+    place: Place, headrace: Headrace
+) -> None:
+    """Also when the function is not there any more: nothing of it is to be invoked."""
+    gone = [Gone(from_sequence_number="1", to_sequence_number="3", why="trimmed", records=3)]
+    found = place.batch(0, b"a", gone=gone)
+    place.archive(found)
+    said = (
+        "headrace: Recovered all that the archive had, {}; gone from the stream before the "
+        "rescue: 3. `headrace failures list` shows which.\n"
+    )
+    for recovered, records, failed in (
+        (1, "1 record", "1 failed batch"),
+        (0, "0 records", "1 failed batch"),
+        (1, "1 record", "2 failed batches"),
+    ):
+        if failed == "2 failed batches":
+            place.archive(place.batch(1, b"b"))
+        done = headrace("redrive", "--yes")
+        account, where = done.stdout.splitlines()
+        assert account.startswith(
+            f"{records} of {failed}: {recovered} recovered, 0 failed again, 3 more gone before "
+            f"their rescue; {counted(recovered, 'invocation')}."
+        )
+        assert where.startswith(f"Receipt: s3://{BUCKET}/failures/receipts/")
+        assert (done.returncode, done.stderr) == (
+            1,
+            said.format(records),
+        )
+        totals = json.loads(place.read(where.removeprefix(f"Receipt: s3://{BUCKET}/")))["totals"]
+        assert (totals["recovered"], totals["lost"], totals["left"]) == (recovered, 3, 0)
+    assert place.numbers() == [0, 1]
+    place.aws.client("lambda").delete_function(FunctionName=place.function_arn)
+    assert headrace("redrive", "--yes", "--json").returncode == 1
+    assert headrace("redrive", "--yes", "--since", "2030-01-01").returncode == 0
+    assert len(place.receipts()) == 4
 
 
 def json_of(value: Any) -> bytes:
