@@ -14,12 +14,18 @@ KNOWN_SHARE = 0.8
 """Of the minutes that a shard is judged by, those in which it must have been seen."""
 ONE_KEY = 0.1
 """A split has not helped when one half has less than this share of the other's load: what is hot is
-one key, and a shard can not be split between a key and itself."""
+one key, and a shard can not be split between a key and itself; or two that share a half, as any two
+do every other time, and the next split may part them."""
+NARROWER = 4
+"""So many times narrower than the mean a shard is taken to hold one hot key and no more. Twice
+halved it is never; three times it is, where there were more than three shards, and that parts seven
+pairs of keys out of eight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hot:
-    """A shard with more than its part; `one_key` when splitting it has been tried in vain."""
+    """A shard with more than its part; `one_key` when splitting it has been tried in vain, and more
+    than once."""
 
     shard: Shard
     utilisation: float
@@ -41,6 +47,7 @@ def hottest(shards: Sequence[Shard], samples: Sequence[Sample], policy: Policy) 
     that a split can help, and one that it can not when there is no other."""
     found: list[Hot] = []
     loads = {shard.shard_id: _mean(shard.shard_id, samples) for shard in shards}
+    mean = sum(shard.width for shard in shards) // len(shards)
     for shard in shards:
         utilisation = loads[shard.shard_id]
         if utilisation is None or utilisation < policy.target:
@@ -55,8 +62,8 @@ def hottest(shards: Sequence[Shard], samples: Sequence[Sample], policy: Policy) 
                 (one for one in shards if one.parent == shard.parent and one is not shard), None
             )
             beside = loads[sibling.shard_id] if sibling and shard.parent else None
-            one_key = beside is not None and beside < ONE_KEY * utilisation
-            found.append(Hot(shard, utilisation, one_key))
+            cold = beside is not None and beside < ONE_KEY * utilisation
+            found.append(Hot(shard, utilisation, cold and shard.width * NARROWER <= mean))
     return max(found, key=lambda hot: (not hot.one_key, hot.utilisation), default=None)
 
 

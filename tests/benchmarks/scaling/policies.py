@@ -196,8 +196,8 @@ class Scaler:
 
     It is asked in every such minute, and in every one in which more shards might be wanted. In the
     rest the answer is to keep what is there, or to take some away, which waits for the next look at
-    single shards (functions/shard_scaler/turn.py): a year of questions that nothing depends on would
-    take minutes.
+    single shards (functions/shard_scaler/turn.py): a year of questions that nothing depends on
+    would take minutes.
     """
 
     start = START

@@ -214,10 +214,19 @@ def test_a_hot_shard_is_split_in_its_middle() -> None:
     assert decision.reason is Reason.HOT_SHARD
 
 
-def test_a_half_that_is_as_hot_as_the_whole_has_one_hot_key() -> None:
-    loads = dict.fromkeys(HOT, 0.1) | {"l": 0.02, "h": 0.95}
-    decision = decided(halved(even(4), 1), by_shard(steady(1.27), loads))
-    assert (decision.action, decision.reason) == (Keep(), Reason.HOT_KEY)
+def test_an_eighth_that_is_as_hot_as_the_whole_has_one_hot_key() -> None:
+    """Two keys that share a half may be in two quarters, or in two eighths."""
+    shards, found = even(4), []
+    for name in ("", "h", "hh"):
+        shards = halved(shards, 1 + len(name), name)
+        cold = {shard.shard_id: 0.02 for shard in shards}
+        decision = decided(shards, by_shard(steady(1.27), {**cold, f"{name}h": 0.95}))
+        found.append((decision.action, decision.reason))
+    assert found == [
+        (Split("h", KEYS * 7 // 16), Reason.HOT_SHARD),
+        (Split("hh", KEYS * 15 // 32), Reason.HOT_SHARD),
+        (Keep(), Reason.HOT_KEY),
+    ]
 
 
 def test_a_shard_is_judged_by_minutes_that_know_it() -> None:
@@ -259,12 +268,12 @@ def test_a_pair_that_refused_a_record_is_not_merged() -> None:
     assert decided(4, minutes, used(8)).action == Keep()
 
 
-def halved(shards: list[Shard], place: int) -> list[Shard]:
-    """The same, one of them split in its middle into l and h."""
+def halved(shards: list[Shard], place: int, name: str = "") -> list[Shard]:
+    """The same, one of them split in its middle into l and h, after its own name if it has one."""
     whole = shards[place]
     middle = (whole.first_hash + whole.last_hash + 1) // 2
-    low = Shard("l", whole.first_hash, middle - 1, whole.shard_id)
-    high = Shard("h", middle, whole.last_hash, whole.shard_id)
+    low = Shard(f"{name}l", whole.first_hash, middle - 1, whole.shard_id)
+    high = Shard(f"{name}h", middle, whole.last_hash, whole.shard_id)
     return [*shards[:place], low, high, *shards[place + 1 :]]
 
 

@@ -91,6 +91,14 @@ def test_a_hot_key_is_not_split_for_ever() -> None:
     assert len([it for it in stream.history if it.kind == "split"]) <= 3
 
 
+def test_two_hot_keys_in_one_half_are_parted_by_the_second_split() -> None:
+    keys = (KEYS * 17 // 48, KEYS * 19 // 48)
+    stream = Turned(POLICY, lambda _: 0.6, even(6), hot=lambda _: 0.55, hot_keys=keys).run(600)
+    assert [call.kind for call in stream.history].count("split") == 2
+    assert all(it.reason is not Reason.HOT_KEY for it in stream.decisions)
+    assert stream.throttled == sum(one.throttled for one in stream.samples[:6]) > 0
+
+
 def test_shards_that_are_idle_in_the_mean_are_not_taken_from_a_hot_part_that_was_split() -> None:
     """Two keys that two halves of an eighth have: seven eighths are cold, and shards of equal width
     would bring both together again."""
