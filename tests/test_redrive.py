@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from cli import lease
+from cli.redrive import lease
 from cli.terminal import counted
 from events.failure import Batch, Gone, batch_key, lines_key, objects
 from tests.cli.conftest import heed_ctrl_c, here  # noqa: F401  a fixture

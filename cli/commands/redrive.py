@@ -15,8 +15,8 @@ from cli.terminal import counted, say, show, sized, write, write_json
 if TYPE_CHECKING:
     from cli.aws import Account
     from cli.failures import Archive, Stored
-    from cli.planning import Plan
-    from cli.receipts import Receipt
+    from cli.redrive.plan import Plan
+    from cli.redrive.receipts import Receipt
 
 SHOWN = 30
 """Batches that a dry run lists; --json lists them all."""
@@ -83,7 +83,7 @@ def redrive(
 
 
 def _tell(account: "Account", stored: list["Stored"], together: int, *, as_json: bool) -> None:
-    from cli.planning import plan
+    from cli.redrive.plan import plan
 
     planned = plan(stored, account.functions, account.kinesis, together=together)
     if as_json:
@@ -140,7 +140,7 @@ def _run(
     quiet: bool,
 ) -> None:
     """Do it, and account for it, however it ends."""
-    from cli.redrive import Run
+    from cli.redrive.run import Run
 
     run = Run(account, archive, bucket)
     with run.held(say), _on_interrupt(run.interrupt):

@@ -31,7 +31,7 @@ import psutil
 
 from cli.aws import Account
 from cli.failures import Archive
-from cli.redrive import Run
+from cli.redrive.run import Run
 from events.failure import Batch, Record, batch_key, decode, identified, objects
 from functions.delay_alerts.settings import Settings
 from functions.shared.settings import ENVIRONMENT

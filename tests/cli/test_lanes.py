@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import redriver
 from cli.errors import AccountFailure, MissingStack, WrongUsage
 from cli.failures import Archive, Stored
-from cli.lanes import by_function, lanes
 from cli.moments import since
-from cli.receipts import Account
-from cli.redriver import Invoker, Stopped, parents, target
-from cli.redriving import Answer, Invocation
+from cli.redrive import worker
+from cli.redrive.lanes import by_function, lanes
+from cli.redrive.receipts import Account
+from cli.redrive.shard import Answer, Invocation
+from cli.redrive.worker import Invoker, Stopped, parents, target
 from tests.cli.failed import FAILED_AT, FUNCTION, STREAM, MemoryS3, batch, record
 
 INVOCATION = Invocation(FUNCTION, "shardId-000000000000", ("1", "2"), b"{}")
@@ -138,7 +138,7 @@ def invoker(client: Lambda, stopping: threading.Event | None = None) -> tuple[In
 
 
 def test_throttling_is_waited_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redriver, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(worker, "FIRST_WAIT", 0.0)
     client = Lambda(["TooManyRequestsException", "ServiceException", b"null"])
     call, account = invoker(client)
     assert call(INVOCATION, report=True) == Answer(2)
@@ -147,8 +147,8 @@ def test_throttling_is_waited_out_and_counted(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_throttling_that_does_not_end_ends_the_redrive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redriver, "FIRST_WAIT", 0.0)
-    call, _ = invoker(Lambda(["TooManyRequestsException"] * redriver.ATTEMPTS))
+    monkeypatch.setattr(worker, "FIRST_WAIT", 0.0)
+    call, _ = invoker(Lambda(["TooManyRequestsException"] * worker.ATTEMPTS))
     with pytest.raises(AccountFailure, match=r"^Lambda throttles .* with a smaller --together\.$"):
         call(INVOCATION, report=True)
 

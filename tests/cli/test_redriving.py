@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from cli.errors import Overtaken
 from cli.failures import Archive
-from cli.redriver import follow
-from cli.redriving import (
+from cli.redrive.shard import (
     Answer,
     Invocation,
     Lane,
@@ -23,6 +22,7 @@ from cli.redriving import (
     Unusable,
     read,
 )
+from cli.redrive.worker import follow
 from events.failure import Gone, decode, objects
 from tests.cli.failed import FIRST, SHARD, MemoryS3, batch, record
 

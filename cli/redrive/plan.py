@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cli.failures import Stored, Summary
-from cli.lanes import by_function
-from cli.redriver import parents, target
-from cli.redriving import Answer, Lane, Limits
+from cli.redrive.lanes import by_function
+from cli.redrive.shard import Answer, Lane, Limits
+from cli.redrive.worker import parents, target
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

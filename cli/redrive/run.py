@@ -11,11 +11,11 @@ from uuid import uuid4
 from cli.aws import explain
 from cli.errors import Failure
 from cli.failures import Archive, Stored, encoded
-from cli.lease import Lease
 from cli.progress import bar
-from cli.receipts import Account as Books
-from cli.receipts import Receipt
-from cli.redriver import Redrive
+from cli.redrive.lease import Lease
+from cli.redrive.receipts import Account as Books
+from cli.redrive.receipts import Receipt
+from cli.redrive.worker import Redrive
 from events.failure import receipt_key
 
 if TYPE_CHECKING:

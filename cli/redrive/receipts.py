@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cli.failures import Summary
-from cli.redriving import Settlement
+from cli.redrive.shard import Settlement
 from cli.terminal import counted
 from events.failure import Gone
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cli.aws import THROTTLED
 from cli.errors import AccountFailure, MissingStack
 from cli.failures import Archive, Stored
-from cli.lanes import Parents, by_function
-from cli.receipts import Account
-from cli.redriving import Answer, Invocation, Lane, Limits, Settlement, Unusable, read
+from cli.redrive.lanes import Parents, by_function
+from cli.redrive.receipts import Account
+from cli.redrive.shard import Answer, Invocation, Lane, Limits, Settlement, Unusable, read
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
