@@ -13,6 +13,9 @@ What is not as in Athena, besides what is refused by its name:
 - regular expressions are RE2's: look-around and back-references fail;
 - a timestamp with an offset other than UTC keeps its instant; asking for its local clock fails
   unless AT TIME ZONE says where;
+- NaN equals itself inside of arrays, rows and maps, in IN, ANY and ALL of a subquery, and is the
+  greatest number in array_max, max_by and max of several;
+- of the keys of a JSON object that differ in case alone a row takes one; Athena's cast fails;
 - numbers taken out of JSON as text lose trailing zeros, objects keep the order of their keys;
 - DataScannedInBytes counts whole column chunks, as if no row group or page could be skipped, and
   whole objects of any format but Parquet; a query over its workgroup's limit is cancelled before

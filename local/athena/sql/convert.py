@@ -199,8 +199,7 @@ def _from_json(sql: str, _: Type, wanted: Type) -> str:
 
 def _json_member(sql: str, name: str, at: int) -> str:
     """A field of a row: by name out of an object, by place out of an array."""
-    path = text(f'$."{name}"')
-    return f"json_extract({sql}, CASE json_type({sql}) WHEN 'ARRAY' THEN '$[{at}]' ELSE {path} END)"
+    return f"trino_json_member({sql}, {text(name)}, {at})"
 
 
 SPECIAL = {

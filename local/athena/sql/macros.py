@@ -29,6 +29,9 @@ _UTF8 = (
 """One character in hexadecimal: table 3-7 of the Unicode standard."""
 _CUT_OFF = f"E0[AB].|E[1-9ABCEF]{_REST}|ED[89].|(F0[9AB].|F[1-3]{_REST}|F48.)({_REST})?|.."
 
+COMPARED = {"=": "eq", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+"""The macros that compare floating-point numbers as IEEE 754 has it."""
+
 MACROS = {
     "trino_fail(m)": f"CAST('{MARK[0]}' || m || '{MARK[1]}' AS BIGINT)",
     "trino_bad_cast(s, t)": (
@@ -75,6 +78,13 @@ MACROS = {
         " THEN CAST(trino_bad_cast(CAST(j AS VARCHAR), 'VARCHAR') AS VARCHAR) WHEN 'ARRAY'"
         " THEN CAST(trino_bad_cast(CAST(j AS VARCHAR), 'VARCHAR') AS VARCHAR) ELSE j ->> '$' END"
     ),
+    # Trino lowers a key before it looks for the field; most are in lower case already.
+    "trino_json_member(j, n, i)": (
+        "CASE WHEN json_type(j) = 'ARRAY' THEN json_extract(j, '$[' || i || ']')"
+        " WHEN json_exists(j, '$.\"' || n || '\"') THEN json_extract(j, '$.\"' || n || '\"')"
+        " ELSE json_extract(j, '$.\"' || list_filter(json_keys(j), LAMBDA k_: lower(k_) = n)[1]"
+        " || '\"') END"
+    ),
     # times
     "trino_precision_0(t)": "date_trunc('second', t + INTERVAL 500 MILLISECOND)",
     "trino_precision_1(t)": "time_bucket(INTERVAL 100 MILLISECOND, t + INTERVAL 50 MILLISECOND)",
@@ -108,6 +118,14 @@ MACROS = {
         "printf('%s%d-%d', CASE WHEN i < INTERVAL 0 MONTH THEN '-' ELSE '' END,"
         " abs(extract(year FROM i)), abs(extract(month FROM i)))"
     ),
+    # comparisons with NaN; DuckDB's isnan() trusts a file's statistics, which leave NaN out
+    "trino_number(x)": "(isfinite(x) OR isinf(x))",
+    **{
+        f"trino_{name}(a, b)": (
+            f"a {symbol} b AND (trino_number(a) OR b IS NULL) AND (trino_number(b) OR a IS NULL)"
+        )
+        for symbol, name in COMPARED.items()
+    },
     # numbers
     "trino_modulus(a, b)": "CASE WHEN b = 0 THEN CAST('nan' AS DOUBLE) ELSE a % b END",
     "trino_divide(n, d)": (
@@ -149,8 +167,10 @@ MACROS = {
         "string_split(s, d)[CASE WHEN n < 1 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: "
         "Index must be greater than zero') ELSE n END]"
     ),
+    # Only regexp_extract_all tells a group that took no part from an empty one.
     "trino_regexp_extract(s, p, g)": (
-        "CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END"
+        "CASE WHEN regexp_matches(s, p) THEN coalesce(nullif(regexp_extract(s, p, g), ''),"
+        " regexp_extract_all(s, p, g)[1]) END"
     ),
     "trino_hex(b)": "lower(hex(b))",
     "trino_bytes(b)": "rtrim(regexp_replace(lower(hex(b)), '(..)', '\\1 ', 'g'))",
@@ -170,6 +190,34 @@ MACROS = {
         " trino_fail('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || k) END]"
     ),
     "trino_join(a, b)": "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_concat(a, b) END",
+    "trino_any(a)": (
+        "CASE WHEN list_bool_or(a) THEN TRUE WHEN a IS NULL OR len(a) > list_count(a) THEN NULL"
+        " ELSE FALSE END"
+    ),
+    "trino_all(a)": (
+        "CASE WHEN NOT list_bool_and(a) THEN FALSE WHEN a IS NULL OR len(a) > list_count(a)"
+        " THEN NULL ELSE TRUE END"
+    ),
+    "trino_overlap(a, b)": (
+        "CASE WHEN list_has_any(a, b) THEN TRUE WHEN a IS NULL OR b IS NULL THEN NULL"
+        " WHEN len(a) > 0 AND len(b) > 0 AND len(a) + len(b) > list_count(a) + list_count(b)"
+        " THEN NULL ELSE FALSE END"
+    ),
+    "trino_step(a, b, s)": (
+        "CASE WHEN s = 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: step must not be zero')"
+        " WHEN CASE WHEN s > 0 THEN b < a ELSE b > a END THEN trino_fail('INVALID_FUNCTION_ARGUMENT"
+        ": sequence stop value should be greater than or equal to start value if step is greater "
+        "than zero otherwise stop should be less than or equal to start') ELSE s END"
+    ),
+    "trino_days(i)": (
+        "CASE WHEN epoch_ms(i) % 86400000 = 0 THEN epoch_ms(i) // 86400000 ELSE"
+        " trino_fail('INVALID_FUNCTION_ARGUMENT: sequence step must be a day interval if start "
+        "and end values are dates') END"
+    ),
+    "trino_sequence(a)": (
+        "list_slice(a, 1, CASE WHEN len(a) > 10000 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: "
+        "result of sequence function must not have more than 10000 entries') ELSE len(a) END)"
+    ),
     "trino_distinct(a)": "list_filter(a, LAMBDA x_, i_: list_position(a, x_) = i_)",
     "trino_slice(a, p, n)": (
         "CASE WHEN n = 0 OR abs(p) > len(a) THEN list_slice(a, 1, 0) WHEN p < 0 THEN"

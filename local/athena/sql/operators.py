@@ -7,11 +7,13 @@ from typing import NoReturn
 from sqlglot import exp
 
 from local.athena.sql.convert import coerce, unify
+from local.athena.sql.macros import COMPARED
 from local.athena.sql.translator import Translator, Typed, translates
 from local.athena.sql.types import (
     BOOLEAN,
     DATE,
     DIGITS,
+    FLOATS,
     INTERVAL,
     MONTHS,
     VARCHAR,
@@ -147,17 +149,26 @@ def comparison(translator: Translator, node: exp.Binary) -> Typed:
     if isinstance(node.expression, exp.Any | exp.All):
         return quantified(translator, node, SYMBOLS[type(node)])
     left, right = translator.expression(node.this), translator.expression(node.expression)
-    one, other = _comparable(translator, node, SYMBOLS[type(node)], left, right)
-    return Typed(f"({one} {SYMBOLS[type(node)]} {other})", BOOLEAN)
+    return Typed(_compared(translator, node, SYMBOLS[type(node)], left, right), BOOLEAN)
 
 
-def _comparable(
+def _compared(
     translator: Translator, node: exp.Expr, symbol: str, left: Typed, right: Typed
-) -> tuple[str, str]:
+) -> str:
     wide = common(left.type, right.type)
     if wide is None:
         _mismatch(translator, node, symbol, left, right)
-    return coerce(left, wide), coerce(right, wide)
+    return compared(symbol, wide, coerce(left, wide), coerce(right, wide))
+
+
+def compared(symbol: str, kind: Type, one: str, other: str) -> str:
+    """A comparison of two values of a type. NaN equals nothing and is neither less nor greater;
+    for DuckDB it equals itself and is the greatest."""
+    if kind.name in FLOATS and symbol == "<>":
+        return f"(NOT trino_eq({one}, {other}))"
+    if kind.name in FLOATS and symbol in COMPARED:
+        return f"trino_{COMPARED[symbol]}({one}, {other})"
+    return f"({one} {symbol} {other})"
 
 
 @translates(exp.And, exp.Or)
@@ -193,7 +204,10 @@ def is_null(translator: Translator, node: exp.Is) -> Typed:
 @translates(exp.Between)
 def between(translator: Translator, node: exp.Between) -> Typed:
     sides = [translator.expression(node.args[key]) for key in ("this", "low", "high")]
-    _, (value, low, high) = unify(translator, sides, node, "Cannot check if between")
+    kind, (value, low, high) = unify(translator, sides, node, "Cannot check if between")
+    if kind.name in FLOATS:
+        above, below = compared(">=", kind, value, low), compared("<=", kind, value, high)
+        return Typed(f"({above} AND {below})", BOOLEAN)
     return Typed(f"({value} BETWEEN {low} AND {high})", BOOLEAN)
 
 
@@ -205,8 +219,13 @@ def contained(translator: Translator, node: exp.In) -> Typed:
         return in_query(translator, node)
     values = [translator.expression(item) for item in (node.this, *node.expressions)]
     what = "IN value and list items must be the same type"
-    _, (value, *items) = unify(translator, values, node, what)
-    return Typed(f"({value} IN ({', '.join(items)}))", BOOLEAN)
+    kind, (value, *items) = unify(translator, values, node, what)
+    listed = f"{value} IN ({', '.join(items)})"
+    if kind.name not in FLOATS:
+        return Typed(f"({listed})", BOOLEAN)
+    if all(isinstance(item.unnest(), exp.Literal) for item in node.expressions):
+        return Typed(f"({listed} AND trino_number({value}))", BOOLEAN)
+    return Typed(f"({' OR '.join(compared('=', kind, value, item) for item in items)})", BOOLEAN)
 
 
 @translates(exp.Like, exp.Escape)
@@ -258,8 +277,7 @@ def case(translator: Translator, node: exp.Case) -> Typed:
             conditions.append(condition(translator, branch.this, "CASE WHEN"))
             continue
         value = translator.expression(branch.this)
-        one, other = _comparable(translator, branch, "=", tested, value)
-        conditions.append(f"{one} = {other}")
+        conditions.append(_compared(translator, branch, "=", tested, value))
     results = [branch.args["true"] for branch in node.args["ifs"]]
     return _choice(translator, node, conditions, [*results, node.args.get("default")])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from local.athena.sql import grammar, guard, pruning
-from local.athena.sql.operators import condition
+from local.athena.sql.operators import compared, condition
 from local.athena.sql.relations import (
     Column,
     Relation,
@@ -313,7 +313,8 @@ def _using(translator: Translator, node: exp.Join, names: list[str], before: int
                 translator.fail("COLUMN_NOT_FOUND", message, node)
             pair.append(found[0])
         left, right = (translator.column(column) for column in pair)
-        conditions.append(f"{left.sql} = {right.sql}")
+        kind = common(left.type, right.type) or left.type
+        conditions.append(compared("=", kind, left.sql, right.sql))
         merged.append(_merged(name, pair[0], pair[1], side))
         for column in pair:
             _hide(translator.scope.sources, column)

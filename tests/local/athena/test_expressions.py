@@ -100,3 +100,31 @@ def test_what_is_not_translated_is_refused_and_never_overlooked(athena: Athena, 
 )
 def test_a_column_has_the_type_name_that_athena_uses(athena: Athena, sql: str, kind: str) -> None:
     assert athena.ask(f"SELECT {sql}").types == [kind]
+
+
+DIRECTION = (
+    "sequence stop value should be greater than or equal to start value if step is greater than "
+    "zero otherwise stop should be less than or equal to start"
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("date_diff('hour', DATE '2024-01-01', DATE '2024-01-02')", "'hour' is not a valid DATE"),
+        ("date_trunc('minute', DATE '2024-01-01')", "'minute' is not a valid DATE field"),
+        ("date_add('second', 1, DATE '2024-01-01')", "'second' is not a valid DATE field"),
+        ("date_trunc('x', now())", "'x' is not a valid Timestamp field"),
+        ("sequence(1, 5, -1)", DIRECTION),
+        ("sequence(DATE '2024-02-01', DATE '2024-01-01', INTERVAL '1' MONTH)", DIRECTION),
+        ("sequence(1, 5, 0)", "step must not be zero"),
+        (
+            "sequence(DATE '2024-01-01', DATE '2024-01-03', INTERVAL '36' HOUR)",
+            "sequence step must be a day interval if start and end values are dates",
+        ),
+        ("sequence(0, 10000)", "result of sequence function must not have more than 10000 entries"),
+    ],
+)
+def test_an_argument_that_trino_does_not_take_fails(athena: Athena, sql: str, message: str) -> None:
+    reason = athena.reason(f"SELECT {sql}")
+    assert (reason.partition(":")[0], message in reason) == ("INVALID_FUNCTION_ARGUMENT", True)

@@ -6,9 +6,11 @@ import bz2
 import gzip
 import io
 import json
+import re
 import threading
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +18,12 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
+from local.athena.engine import Engine
+from local.athena.sql import grammar
+from local.athena.sql.operators import condition
+from local.athena.sql.relations import Column, Scope, Source
+from local.athena.sql.translator import Context, Translator, load
+from local.athena.sql.types import DOUBLE
 from tests.local.athena import data
 from tests.local.athena.conftest import Athena
 
@@ -322,3 +330,71 @@ def test_a_row_knows_the_object_it_is_from(athena: Athena) -> None:
     ]
     assert found.scanned == 0
     assert "$path" not in athena.ask("SELECT * FROM flights LIMIT 1").labels
+
+
+RATIOS = [-1.0, 2.0, 3.0, float("inf"), float("nan"), None]
+
+
+def test_nan_is_not_compared_with_a_number_though_a_files_statistics_leave_it_out(
+    athena: Athena,
+) -> None:
+    ids = list(range(len(RATIOS)))
+    table = pa.table({"id": pa.array(ids, pa.int64()), "ratio": pa.array(RATIOS, pa.float64())})
+    athena.put("ratios/a.parquet", parquet(table))
+    # The statistics of this one say that every ratio is between 2 and 3.
+    athena.put("ratios/b.parquet", parquet(table.take(pa.array([1, 2, 4]))))
+    athena.table("ratios", data.storage(place("ratios"), {"id": "bigint", "ratio": "double"}))
+    conditions = {
+        "ratio < 9": [0, 1, 1, 2, 2],
+        "ratio <= 3": [0, 1, 1, 2, 2],
+        "ratio > 2": [2, 2, 3],
+        "ratio >= -1e0": [0, 1, 1, 2, 2, 3],
+        "ratio = 3": [2, 2],
+        "ratio <> 3": [0, 1, 1, 3, 4, 4],
+        "NOT (ratio < 9)": [3, 4, 4],
+        "ratio BETWEEN 0 AND 9": [1, 1, 2, 2],
+        "ratio NOT BETWEEN 0 AND 9": [0, 3, 4, 4],
+        "ratio IN (2, 3)": [1, 1, 2, 2],
+        "ratio NOT IN (2e0, 3e0)": [0, 3, 4, 4],
+        "ratio = ratio": [0, 1, 1, 2, 2, 3],
+        "is_nan(ratio)": [4, 4],
+    }
+    found = {
+        condition: [
+            row[0]
+            for row in athena.ask(f"SELECT id FROM ratios WHERE {condition} ORDER BY id").values
+        ]
+        for condition in conditions
+    }
+    assert found == conditions
+
+
+def test_a_comparison_of_a_double_with_a_constant_skips_row_groups(tmp_path: Path) -> None:
+    ratios = pa.table({"ratio": [float(number) for number in range(1_000)]})
+    pq.write_table(ratios, tmp_path / "a.parquet", row_group_size=100)
+    load()
+    engine = Engine(tmp_path)
+    read = {}
+    for node in ("250 < ratio", "ratio = 250", "ratio BETWEEN 250 AND 260", "ratio IN (1, 250)"):
+        column = Column("ratio", DOUBLE, "ratio")
+        translator = Translator(Context(Nothing()), Scope([Source((), [column])]))
+        where = condition(translator, grammar.parse(f"SELECT {node}").expressions[0])
+        plan = engine.cursor().execute(
+            f"EXPLAIN ANALYZE SELECT * FROM read_parquet('{tmp_path}/a.parquet') WHERE {where}"
+        )
+        [(_, text)] = plan.fetchall()
+        read[node] = re.findall(r"Row Groups Scanned: (\d+) / (\d+)", text)
+    engine.close()
+    assert read == {
+        "250 < ratio": [("8", "10")],
+        "ratio = 250": [("1", "10")],
+        "ratio BETWEEN 250 AND 260": [("1", "10")],
+        "ratio IN (1, 250)": [("2", "10")],
+    }
+
+
+class Nothing:
+    """A catalog without tables."""
+
+    def relation(self, catalog: str, database: str, name: str) -> None:
+        """None: there is no such table."""

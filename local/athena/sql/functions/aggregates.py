@@ -8,10 +8,10 @@ is within any of their error bounds.
 from __future__ import annotations
 
 from local.athena.sql.functions import Call
-from local.athena.sql.functions.signatures import Template
+from local.athena.sql.functions.signatures import Maker, Template
 from local.athena.sql.operators import scaled, unscaled
 from local.athena.sql.translator import Typed
-from local.athena.sql.types import BIGINT, array, decimal, map_of
+from local.athena.sql.types import BIGINT, DOUBLE, FLOATS, array, decimal, map_of
 
 
 def _sum_decimal(call: Call) -> Typed:
@@ -26,6 +26,32 @@ def _avg_decimal(call: Call) -> Typed:
     count = call.modifiers.around("count({0})", [call.sql(0)])
     mean = f"trino_divide({unscaled(total, kind.scale)}, CAST({count} AS HUGEINT))"
     return Typed(f"CASE WHEN {count} > 0 THEN {scaled(mean, kind)} END", kind)
+
+
+def _shape(least: int, shape: str) -> Maker:
+    """skewness and kurtosis: NaN of values that are all the same, where DuckDB has NULL."""
+
+    def make(call: Call) -> Typed:
+        found = call.modifiers.around(f"{call.name}({{0}})", [call.sql(0)])
+        n = call.modifiers.around("count({0})", [call.sql(0)])
+        value = f"coalesce({shape.format(it=found, n=n)}, CAST('nan' AS DOUBLE))"
+        return Typed(f"CASE WHEN {n} >= {least} THEN {value} END", DOUBLE)
+
+    return make
+
+
+POPULATION = "{it} * ({n} - 2) / sqrt({n} * ({n} - 1))"
+"""The skewness of a population from DuckDB's, which is that of a sample."""
+
+
+def _max(call: Call) -> Typed:
+    """NaN is the greatest for DuckDB, here it is none unless there is nothing else."""
+    greatest = call.modifiers.around("max({0})", [call.sql(0)])
+    if call.type(0).name not in FLOATS:
+        return Typed(greatest, call.type(0))
+    number = f"CASE WHEN trino_number({call.sql(0)}) THEN {call.sql(0)} END"
+    number = call.modifiers.around("max({0})", [number])
+    return Typed(f"coalesce({number}, {greatest})", call.type(0))
 
 
 def _percentile(call: Call) -> Typed:
@@ -65,10 +91,15 @@ MOMENTS = {
     "variance": "var_samp",
     "var_samp": "var_samp",
     "var_pop": "var_pop",
-    "skewness": "skewness",
-    "kurtosis": "kurtosis",
 }
-PAIRS = ("covar_pop", "covar_samp", "corr", "regr_slope", "regr_intercept")
+PAIRS = {
+    "covar_pop": "covar_pop({0}, {1})",
+    "covar_samp": "covar_samp({0}, {1})",
+    **{
+        name: f"CASE WHEN isfinite({{it}}) THEN {{it}} END|{name}({{0}}, {{1}})"
+        for name in ("corr", "regr_slope", "regr_intercept")
+    },
+}
 
 TABLE: dict[str, Template] = {
     "count() -> bigint": "count(*)",
@@ -78,13 +109,18 @@ TABLE: dict[str, Template] = {
     "sum(double) -> double": "sum({0})",
     "sum(real) -> real": "CAST({it} AS FLOAT)|sum({0})",
     "sum(decimal) -> decimal": _sum_decimal,
-    "sum(interval day to second) -> interval day to second": "sum({0})",
+    "sum(interval day to second) -> interval day to second": (
+        "to_milliseconds(CAST({it} AS BIGINT))|sum(epoch_ms({0}))"
+    ),
     "avg(bigint) -> double": "avg({0})",
     "avg(double) -> double": "avg({0})",
     "avg(real) -> real": "CAST({it} AS FLOAT)|avg({0})",
     "avg(decimal) -> decimal": _avg_decimal,
+    "avg(interval day to second) -> interval day to second": (
+        "to_milliseconds(CAST(round({it}) AS BIGINT))|avg(epoch_ms({0}))"
+    ),
     "min(E) -> E": "min({0})",
-    "max(E) -> E": "max({0})",
+    "max(E) -> E": _max,
     "min(E, bigint) -> array(E)": "min({0}, {1})",
     "max(E, bigint) -> array(E)": "max({0}, {1})",
     "min_by(V, K) -> V": "arg_min_null({0}, {1})",
@@ -113,5 +149,7 @@ TABLE: dict[str, Template] = {
     "bitwise_or_agg(bigint) -> bigint": "bit_or({0})",
     "bitwise_xor_agg(bigint) -> bigint": "bit_xor({0})",
     **{f"{name}(double) -> double": f"{core}({{0}})" for name, core in MOMENTS.items()},
-    **{f"{name}(double, double) -> double": f"{name}({{0}}, {{1}})" for name in PAIRS},
+    "skewness(double) -> double": _shape(3, POPULATION),
+    "kurtosis(double) -> double": _shape(4, "{it}"),
+    **{f"{name}(double, double) -> double": template for name, template in PAIRS.items()},
 }

@@ -110,12 +110,29 @@ def _from_entries(call: Call) -> Typed:
 
 
 def _dates(call: Call) -> Typed:
-    step = call.sql(2) if len(call.nodes) == 3 else "INTERVAL 1 DAY"
-    first, last = (f"CAST({call.sql(at)} AS TIMESTAMP)" for at in (0, 1))
-    series = f"generate_series({first}, {last}, {step})"
-    if call.type(0) == DATE:
-        return Typed(f"list_transform({series}, LAMBDA e_: CAST(e_ AS DATE))", array(DATE))
-    return Typed(series, array(call.type(0)))
+    """By days or parts of them; dates without a step count down to an earlier one."""
+    first, last = call.sql(0), call.sql(1)
+    if call.type(0) != DATE:
+        step = f"to_milliseconds(trino_step({first}, {last}, epoch_ms({call.sql(2)})))"
+        series = f"generate_series({first}, {last}, {step})"
+        return Typed(f"trino_sequence({series})", array(call.type(0)))
+    if len(call.nodes) == 3:
+        step = f"trino_step({first}, {last}, trino_days({call.sql(2)}))"
+    else:
+        step = f"CASE WHEN {first} <= {last} THEN 1 ELSE -1 END"
+    days = f"trino_sequence(generate_series(0, {last} - {first}, {step}))"
+    return Typed(f"list_transform({days}, LAMBDA i_: {first} + CAST(i_ AS INTEGER))", array(DATE))
+
+
+def _months(call: Call) -> Typed:
+    """Each so many months after the first: after 31 January and 29 February comes 31 March."""
+    first, last, step = (call.sql(at) for at in range(3))
+    months = f"(extract(year FROM {step}) * 12 + extract(month FROM {step}))"
+    steps = f"datesub('month', {first}, {last}), trino_step({first}, {last}, {months})"
+    numbers = f"trino_sequence(generate_series(0, {steps}))"
+    kind = call.type(0)
+    moment = f"CAST({first} + to_months(CAST(i_ AS INTEGER)) AS {kind.duckdb})"
+    return Typed(f"list_transform({numbers}, LAMBDA i_: {moment})", array(kind))
 
 
 def _unsupported(what: str) -> Maker:
@@ -160,30 +177,26 @@ TABLE: dict[str, Template] = {
     ),
     "array_sort(array(E)) -> array(E)": "list_sort({0}, 'ASC', 'NULLS LAST')",
     "array_sort(array(E), fn(E,E;integer)) -> array(E)": _unsupported("array_sort with a lambda"),
-    "arrays_overlap(array(E), array(E)) -> boolean": "list_has_any({0}, {1})",
+    "arrays_overlap(array(E), array(E)) -> boolean": "trino_overlap({0}, {1})",
     "filter(array(E), fn(E;boolean)) -> array(E)": "list_filter({0}, {1})",
     "transform(array(E), fn(E;R)) -> array(R)": "list_transform({0}, {1})",
     "reduce(array(E), S, fn(S,E;S), fn(S;R)) -> R": _reduce,
-    "any_match(array(E), fn(E;boolean)) -> boolean": (
-        "coalesce(list_bool_or(list_transform({0}, {1})), FALSE)"
-    ),
-    "all_match(array(E), fn(E;boolean)) -> boolean": (
-        "coalesce(list_bool_and(list_transform({0}, {1})), TRUE)"
-    ),
-    "none_match(array(E), fn(E;boolean)) -> boolean": (
-        "NOT coalesce(list_bool_or(list_transform({0}, {1})), FALSE)"
-    ),
+    "any_match(array(E), fn(E;boolean)) -> boolean": "trino_any(list_transform({0}, {1}))",
+    "all_match(array(E), fn(E;boolean)) -> boolean": "trino_all(list_transform({0}, {1}))",
+    "none_match(array(E), fn(E;boolean)) -> boolean": "(NOT trino_any(list_transform({0}, {1})))",
     "flatten(array(array(E))) -> array(E)": "flatten({0})",
     "repeat(E, bigint) -> array(E)": ("list_transform(generate_series(1, {1}), LAMBDA i_: {0})"),
     "sequence(bigint, bigint) -> array(bigint)": (
-        "generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END)"
+        "trino_sequence(generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END))"
     ),
-    "sequence(bigint, bigint, bigint) -> array(bigint)": "generate_series({0}, {1}, {2})",
+    "sequence(bigint, bigint, bigint) -> array(bigint)": (
+        "trino_sequence(generate_series({0}, {1}, trino_step({0}, {1}, {2})))"
+    ),
     "sequence(date, date) -> array(date)": _dates,
     "sequence(date, date, interval day to second) -> array(date)": _dates,
-    "sequence(date, date, interval year to month) -> array(date)": _dates,
+    "sequence(date, date, interval year to month) -> array(date)": _months,
     "sequence(timestamp, timestamp, interval day to second) -> array(timestamp)": _dates,
-    "sequence(timestamp, timestamp, interval year to month) -> array(timestamp)": _dates,
+    "sequence(timestamp, timestamp, interval year to month) -> array(timestamp)": _months,
     "slice(array(E), bigint, bigint) -> array(E)": "trino_slice({0}, {1}, {2})",
     "trim_array(array(E), bigint) -> array(E)": "list_slice({0}, 1, len({0}) - {1})",
     "zip(ANY...) -> unknown": _zip,

@@ -7,8 +7,9 @@ from local.athena.sql.convert import unify
 from local.athena.sql.functions import Call
 from local.athena.sql.functions.signatures import Maker, Template
 from local.athena.sql.literals import row_of, string
+from local.athena.sql.operators import compared
 from local.athena.sql.translator import Typed
-from local.athena.sql.types import BIGINT, VARCHAR
+from local.athena.sql.types import BIGINT, FLOATS, VARCHAR
 
 
 def _typeof(call: Call) -> Typed:
@@ -21,8 +22,10 @@ def _typeof(call: Call) -> Typed:
 
 def _nullif(call: Call) -> Typed:
     first, second = call.argument(0), call.argument(1)
-    _, (one, other) = unify(call.translator, [first, second], call.node, "Types are not comparable")
-    return Typed(f"CASE WHEN {one} = {other} THEN NULL ELSE {first.sql} END", first.type)
+    what = "Types are not comparable"
+    wide, (one, other) = unify(call.translator, [first, second], call.node, what)
+    same = compared("=", wide, one, other)
+    return Typed(f"CASE WHEN {same} THEN NULL ELSE {first.sql} END", first.type)
 
 
 def _row(call: Call) -> Typed:
@@ -30,13 +33,16 @@ def _row(call: Call) -> Typed:
 
 
 def _extreme(function: str) -> Maker:
-    """greatest and least are null when anything is; DuckDB's skip nulls."""
+    """greatest and least are null when anything is; DuckDB's skip nulls. NaN is neither."""
 
     def make(call: Call) -> Typed:
         values = [call.sql(at) for at in range(len(call.nodes))]
         nulls = " OR ".join(f"{value} IS NULL" for value in values)
-        sql = f"CASE WHEN {nulls} THEN NULL ELSE {function}({', '.join(values)}) END"
-        return Typed(sql, call.binding.type(call.signature.result))
+        found = f"{function}({', '.join(values)})"
+        if call.result.name in FLOATS:
+            numbers = ", ".join(f"CASE WHEN trino_number({v}) THEN {v} END" for v in values)
+            found = f"coalesce({function}({numbers}), {found})"
+        return Typed(f"CASE WHEN {nulls} THEN NULL ELSE {found} END", call.result)
 
     return make
 

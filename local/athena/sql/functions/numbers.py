@@ -92,7 +92,7 @@ TABLE: dict[str, Template] = {
     "random(bigint) -> bigint": "CAST(floor(random() * {0}) AS BIGINT)",
     "infinity() -> double": "CAST('infinity' AS DOUBLE)",
     "nan() -> double": "CAST('nan' AS DOUBLE)",
-    "is_nan(double) -> boolean": "isnan({0})",
+    "is_nan(double) -> boolean": "(NOT trino_number({0}))",
     "is_finite(double) -> boolean": "isfinite({0})",
     "is_infinite(double) -> boolean": "isinf({0})",
     "to_base(bigint, bigint) -> varchar": "lower(to_base({0}, CAST({1} AS INTEGER)))",

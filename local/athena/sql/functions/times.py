@@ -28,7 +28,8 @@ from local.athena.sql.types import (
 )
 
 MOMENTS = ("date", "timestamp", "timestamp with time zone")
-UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
+TIME_UNITS = ("millisecond", "second", "minute", "hour")
+DATE_UNITS = ("day", "week", "month", "quarter", "year")
 FIELDS = {
     "year": "year",
     "quarter": "quarter",
@@ -96,16 +97,22 @@ def _field(name: str) -> Maker:
 
 
 def _unit(call: Call) -> str:
+    """What a moment, the last argument, is counted or cut in; a date has no hours."""
     unit = call.constant(0, "a unit").lower()
-    if unit not in UNITS:
-        message = f"'{unit}' is not a valid {call.type(1)} field"
+    is_date = call.type(len(call.nodes) - 1) == DATE
+    if unit not in (DATE_UNITS if is_date else (*TIME_UNITS, *DATE_UNITS)):
+        message = f"'{unit}' is not a valid {'DATE' if is_date else 'Timestamp'} field"
         call.translator.fail("INVALID_FUNCTION_ARGUMENT", message, call.node)
     return unit
 
 
 def _trunc(call: Call) -> Typed:
-    value = _moment(call, 1)
-    return back(f"date_trunc({text(_unit(call))}, {clock(value)})", value.type)
+    value, unit = _moment(call, 1), _unit(call)
+    cut = f"date_trunc({text(unit)}, {clock(value)})"
+    if value.type.name == "timestamp with time zone" and unit in TIME_UNITS:
+        # Not back from the clock, which shows an hour twice when it is put back.
+        return Typed(f"({value.sql} - ({clock(value)} - {cut}))", value.type)
+    return back(cut, value.type)
 
 
 def _add(call: Call) -> Typed:
@@ -114,7 +121,7 @@ def _add(call: Call) -> Typed:
     if unit == "quarter":
         unit, amount = "month", f"(3 * {amount})"
     step = f"to_{unit}s({amount})"
-    if value.type.name == "timestamp with time zone" and unit in ("hour", "minute", "second"):
+    if value.type.name == "timestamp with time zone" and unit in TIME_UNITS:
         return Typed(f"({value.sql} + {step})", value.type)
     return back(f"({clock(value)} + {step})", value.type)
 
@@ -124,7 +131,10 @@ def _diff(call: Call) -> Typed:
     first, second = _moment(call, 1), _moment(call, 2)
     if first.type.zone != second.type.zone:
         second = Typed(second.sql, first.type)
-    return Typed(f"datesub({text(_unit(call))}, {clock(first)}, {clock(second)})", BIGINT)
+    unit, sides = _unit(call), (clock(first), clock(second))
+    if unit in TIME_UNITS:  # also where the clock is put forward or back
+        sides = (first.sql, second.sql)
+    return Typed(f"datesub({text(unit)}, {sides[0]}, {sides[1]})", BIGINT)
 
 
 def mysql(call: Call, at: int) -> str:
