@@ -1,7 +1,9 @@
 """What each service bills: amounts of one month in, items out. A formula is that of the AWS page
 its price is from, which stands beside the price in `cli/prices.json`."""
 
+from collections.abc import Sequence
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +23,14 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     usd: float
 
 
+class Puts(NamedTuple):
+    """So many records of a month, of so many bytes each: where a service bills steps of a record,
+    the mean of long and short ones would be billed otherwise than they are."""
+
+    records: float
+    bytes: float
+
+
 def total(items: list[Item]) -> float:
     return sum(item.usd for item in items)
 
@@ -30,20 +40,19 @@ def provisioned(
     *,
     shards: float,
     hours: float,
-    records: float,
-    record_bytes: float,
+    puts: Sequence[Puts],
     retention_hours: int = 24,
     fan_out: int = 0,
 ) -> list[Item]:
-    """Shard-hours; PUT payload units, 25 KiB steps of each of the `records`, whose keys are not
+    """Shard-hours; PUT payload units, 25 KiB steps of each of the records, whose keys are not
     counted; retention beyond 24 hours by the shard-hour, beyond 7 days by the GB-month; `fan_out`
     consumers by the shard-hour and by what each reads.
 
     https://aws.amazon.com/kinesis/data-streams/pricing/
     """
     price = prices.kinesis
-    units = records * ceil(record_bytes / (price.put_unit_kib * KIB))
-    gb = records * record_bytes / GIB
+    units = _steps(puts, price.put_unit_kib)
+    gb = _bytes(puts) / GIB
     items = [
         item("ingestion", "shards", shards * hours, "shard-hours", price.shard_hour),
         item("ingestion", "PUT payload units", units / 1e6, "million", price.put_units_million),
@@ -80,8 +89,7 @@ def by_volume(
     *,
     streams: int = 1,
     hours: float,
-    records: float,
-    record_bytes: float,
+    puts: Sequence[Puts],
     retention_hours: int = 24,
     polling: int = 1,
     fan_out: int = 0,
@@ -94,8 +102,8 @@ def by_volume(
     https://aws.amazon.com/kinesis/data-streams/pricing/
     https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html
     """
-    record = ceil(record_bytes / (price.record_kib * KIB)) * price.record_kib * KIB
-    taken, read = records * record / GIB, records * record_bytes / GIB
+    taken = _steps(puts, price.record_kib) * price.record_kib * KIB / GIB
+    read = _bytes(puts) / GIB
     least = price.least_mib * MIB * hours * 3600 / GIB
     items = [
         item("ingestion", "data in", max(least, taken), "GB", price.in_gb),
@@ -122,8 +130,7 @@ def by_volume(
 def delivery(
     prices: Prices,
     *,
-    records: float,
-    record_bytes: float,
+    puts: Sequence[Puts],
     delivered_bytes: float,
     objects: float,
     converted: bool = True,
@@ -135,7 +142,7 @@ def delivery(
     https://aws.amazon.com/firehose/pricing/
     """
     price = prices.firehose
-    gb = records * ceil(record_bytes / (price.step_kib * KIB)) * price.step_kib * KIB / GIB
+    gb = _steps(puts, price.step_kib) * price.step_kib * KIB / GIB
     items = [
         Item(
             part="delivery",
@@ -283,6 +290,15 @@ def flink(prices: Prices, *, kpus: int, hours: float) -> list[Item]:
         item("processing", "Flink KPUs", (kpus + 1) * hours, "KPU-hours", price.kpu_hour),
         item("processing", "Flink storage", kpus * 50, "GB-months", price.storage_gb_month),
     ]
+
+
+def _steps(puts: Sequence[Puts], kib: float) -> float:
+    """Whole steps of so many KiB, of each record."""
+    return sum(records * ceil(size / (kib * KIB)) for records, size in puts)
+
+
+def _bytes(puts: Sequence[Puts]) -> float:
+    return sum(records * size for records, size in puts)
 
 
 def _kept(gb: float, hours: float, kept_hours: float) -> float:

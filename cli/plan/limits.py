@@ -88,7 +88,7 @@ def limits(load: Load, found: Wire, planned: int, mode: Mode) -> Iterator[Limit]
         name="one shard's limit, for the most frequent key",
         used=load.hottest
         * rate
-        * max((load.size + key) / SHARD_BYTES, 1 / found.events_per_record / SHARD_RECORDS),
+        * max((load.size + key) / SHARD_BYTES, found.records / load.rate / SHARD_RECORDS),
         change="no number of shards helps: a finer partition key (the contract's partition_key),"
         " at the price of order within the old one",
     )

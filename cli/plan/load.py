@@ -5,7 +5,7 @@ from math import ceil, inf
 import msgspec
 
 from cli.errors import WrongUsage
-from cli.prices import KIB, MIB
+from cli.prices import MIB
 
 # https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 SHARD_BYTES = MIB
@@ -206,11 +206,14 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 
     shards: int
     records: float
+    alone: float
+    """Of the records, those that hold one event and no more."""
     bytes: float
     """Of data and keys, as the shard's limit counts them."""
     record_bytes: float
-    """Data of one record."""
+    """Data of one record, where events share them."""
     events_per_record: float
+    """… and how many share one."""
 
 
 def wire(load: Load) -> Wire:
@@ -222,21 +225,22 @@ def wire(load: Load) -> Wire:
     Aggregated, one producer puts a record per shard when it is full or `linger` has passed. As the
     size of its records follows from the number of shards and the reverse, shards are counted up
     until they suffice. Where the count does not settle, each shard more makes as many more records,
-    until there is one event in each.
+    until there is one event in each. What comes over HTTP is never aggregated: API Gateway puts one
+    event to a record.
     """
-    key = load.assumed.key_bytes.value
-    if not load.aggregated:
+    key, together = load.assumed.key_bytes.value, load.rate - load.http
+    if not load.aggregated or together <= 0:
         return _plain(load)
     event = load.size + key + SUB_RECORD
     limit = max(1.0, (load.record - MAGIC_AND_CHECKSUM) // event)
     shards = 1
     for _ in range(ROUNDS):
-        come = load.rate / load.producers / shards * load.linger
+        come = together / load.producers / shards * load.linger
         events = max(1.0, min(limit, come))
         if events == 1.0:
             break
         record = events * event + MAGIC_AND_CHECKSUM
-        found = _sized(load, shards, events=events, record=record, shard_bytes=record + key)
+        found = _sized(load, shards, alone=load.http, events=events, record=record)
         if found.shards <= shards:
             return found
         shards = found.shards
@@ -245,29 +249,26 @@ def wire(load: Load) -> Wire:
 
 def _plain(load: Load) -> Wire:
     """An event a record."""
-    in_shard = load.size + load.assumed.key_bytes.value
-    return _sized(load, 1, events=1.0, record=load.size, shard_bytes=in_shard)
+    return _sized(load, 1, alone=load.rate, events=1.0, record=load.size)
 
 
-def _sized(load: Load, least: int, *, events: float, record: float, shard_bytes: float) -> Wire:
-    records = load.rate / events
+def _sized(load: Load, least: int, *, alone: float, events: float, record: float) -> Wire:
+    key = load.assumed.key_bytes.value
+    shared = (load.rate - alone) / events
+    records, size = shared + alone, shared * (record + key) + alone * (load.size + key)
     share = load.peak / load.utilisation
     readers = 1 + load.polling
     shards = max(
         least,
-        ceil(records * shard_bytes * share / SHARD_BYTES),
+        ceil(size * share / SHARD_BYTES),
         ceil(records * share / SHARD_RECORDS),
-        ceil(records * shard_bytes * readers * share / SHARD_BYTES_OUT),
+        ceil(size * readers * share / SHARD_BYTES_OUT),
     )
     return Wire(
         shards=shards,
         records=records,
-        bytes=records * shard_bytes,
+        alone=alone,
+        bytes=size,
         record_bytes=record,
         events_per_record=events,
     )
-
-
-def stepped_up(size: float, step_kib: int) -> float:
-    """Bytes that are billed for a record: whole steps of KiB."""
-    return ceil(size / (step_kib * KIB)) * step_kib * KIB

@@ -39,7 +39,7 @@ def modes(load: Load, prices: Prices) -> Modes:
         return _usd(spiky, prices, "provisioned") - _usd(spiky, prices, "on-demand")
 
     def by_rate(rate: float) -> float:
-        busy = msgspec.structs.replace(load, rate=rate)
+        busy = msgspec.structs.replace(load, rate=rate, http=load.http * rate / load.rate)
         return _usd(busy, prices, "on-demand") - _usd(busy, prices, "advantage")
 
     return Modes(

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from cli.plan import bill
-from cli.plan.bill import Item
+from cli.plan.bill import Item, Puts
 from cli.plan.load import Load, Wire, wire
 from cli.prices import GIB, MIB, Prices
 
@@ -56,26 +56,29 @@ def priced(load: Load, prices: Prices, *, mode: Mode, counted: Counted = "ingest
 
 def stream(load: Load, found: Wire, prices: Prices, mode: Mode) -> list[Item]:
     """The stream, and its consumers' reading of it. One consumer always polls: delivery."""
-    records = found.records * load.seconds
     if mode == "provisioned":
         return bill.provisioned(
             prices,
             shards=found.shards,
             hours=load.hours,
-            records=records,
-            record_bytes=found.record_bytes,
+            puts=puts(load, found),
             retention_hours=load.retention_hours,
             fan_out=load.fan_out,
         )
     return bill.by_volume(
         prices.kinesis.on_demand if mode == "on-demand" else prices.kinesis.advantage,
         hours=load.hours,
-        records=records,
-        record_bytes=found.record_bytes,
+        puts=puts(load, found),
         retention_hours=load.retention_hours,
         polling=1 + load.polling,
         fan_out=load.fan_out,
     )
+
+
+def puts(load: Load, found: Wire) -> list[Puts]:
+    """The records of the month: those that events share, and those that hold one."""
+    shared = (found.records - found.alone) * load.seconds
+    return [Puts(shared, found.record_bytes), Puts(found.alone * load.seconds, load.size)]
 
 
 def over_http(load: Load, prices: Prices) -> list[Item]:
@@ -87,16 +90,13 @@ def over_http(load: Load, prices: Prices) -> list[Item]:
 def delivered(load: Load, found: Wire, prices: Prices, counted: Counted) -> list[Item]:
     """Firehose, its transform, and the objects that it puts."""
     assumed = load.assumed
-    records, size = found.records * load.seconds, found.record_bytes
-    if counted == "delivered":
-        records, size = load.events, load.size
+    counts = [Puts(load.events, load.size)] if counted == "delivered" else puts(load, found)
     objects = delivered_objects(load)
     invocations = transform_invocations(load)
     return [
         *bill.delivery(
             prices,
-            records=records,
-            record_bytes=size,
+            puts=counts,
             delivered_bytes=load.bytes,
             objects=objects,
         ),

@@ -85,9 +85,10 @@ def _bills(plan: Plan) -> None:
             )
     table.add_row("all", "", "", "", f"{plan.plain.usd:,.2f}", f"{plan.aggregated.usd:,.2f}")
     show(table, width=100)
+    alone = " (one of those over HTTP)" if plan.load.http else ""
     write(
-        f"Aggregated, {_number(plan.aggregated.events_per_record)} events to a record, it costs"
-        f" {plan.ratio:.0%} of the same pipeline without."
+        f"Aggregated, {_number(plan.aggregated.events_per_record)} events to a record{alone}, it"
+        f" costs {plan.ratio:.0%} of the same pipeline without."
     )
 
 

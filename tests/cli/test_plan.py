@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cli.errors import WrongUsage
 from cli.plan import bill
 from cli.plan.limits import FACTORS, HTTP_RATE, growth
-from cli.plan.load import Assumptions, Load, wire
+from cli.plan.load import Assumptions, Load, Wire, wire
 from cli.plan.modes import modes
 from cli.plan.pipeline import MODES, priced
 from cli.plan.planning import planned
@@ -37,8 +37,7 @@ def test_the_example_of_provisioned_shards() -> None:
         prices(),
         shards=ceil(100 * 35 / 1024),
         hours=MONTH_31,
-        records=100 * MONTH_31 * 3600,
-        record_bytes=35 * KIB,
+        puts=[bill.Puts(100 * MONTH_31 * 3600, 35 * KIB)],
     )
     assert usd(items) == {"shards": 44.64, "PUT payload units": 7.50}
     assert cents(bill.total(items)) == 52.14
@@ -49,8 +48,7 @@ def test_the_example_of_extended_retention() -> None:
         prices(),
         shards=4,
         hours=MONTH_31,
-        records=100 * MONTH_31 * 3600,
-        record_bytes=35 * KIB,
+        puts=[bill.Puts(100 * MONTH_31 * 3600, 35 * KIB)],
         retention_hours=168,
     )
     assert usd(items)["retention to 7 days"] == 59.52
@@ -60,7 +58,7 @@ def test_the_example_of_extended_retention() -> None:
 # As its page has it: 0.015 a consumer-shard-hour, and 0.013 of each GB that a consumer reads
 def test_fan_out_is_billed_for_every_consumer() -> None:
     items = bill.provisioned(
-        prices(), shards=4, hours=MONTH_31, records=GIB / KIB, record_bytes=100 * KIB, fan_out=3
+        prices(), shards=4, hours=MONTH_31, puts=[bill.Puts(GIB / KIB, 100 * KIB)], fan_out=3
     )
     fan_out = {item.name: (item.amount, cents(item.usd)) for item in items[2:]}
     assert fan_out == {
@@ -72,7 +70,7 @@ def test_fan_out_is_billed_for_every_consumer() -> None:
 # Its first form, of 2013: a PUT of 5 KB was billed as a transaction, 0.028 USD a million, a day.
 def test_the_first_example_with_its_own_price_of_a_put() -> None:
     then = replace(prices(), kinesis=replace(prices().kinesis, put_units_million=0.028))
-    items = bill.provisioned(then, shards=5, hours=24, records=1_000 * 86_400, record_bytes=5 * KIB)
+    items = bill.provisioned(then, shards=5, hours=24, puts=[bill.Puts(1_000 * 86_400, 5 * KIB)])
     assert usd(items) == {"shards": 1.80, "PUT payload units": 2.42}
     assert cents(bill.total(items)) == 4.22
 
@@ -84,8 +82,7 @@ def test_the_first_example_with_its_own_price_of_a_put() -> None:
 def test_the_examples_of_ingestion(rate: int, gb: float, ingested: float) -> None:
     items = bill.delivery(
         prices(),
-        records=rate * MONTH_30 * 3600,
-        record_bytes=3 * KIB,
+        puts=[bill.Puts(rate * MONTH_30 * 3600, 3 * KIB)],
         delivered_bytes=0,
         objects=0,
         converted=False,
@@ -99,8 +96,7 @@ def test_the_example_of_conversion_and_partitioning() -> None:
     delivered = 100 * 3 * KIB * MONTH_30 * 3600
     items = bill.delivery(
         prices(),
-        records=100 * MONTH_30 * 3600,
-        record_bytes=3 * KIB,
+        puts=[bill.Puts(100 * MONTH_30 * 3600, 3 * KIB)],
         delivered_bytes=delivered,
         objects=ceil(delivered / (64 * MIB)),
     )
@@ -169,7 +165,7 @@ def test_a_price_falls_by_steps() -> None:
 def test_on_demand_counts_whole_kib_and_every_reader() -> None:
     """4.5 KB counts as 5, as the page says; what is read is not rounded."""
     items = bill.by_volume(
-        prices().kinesis.on_demand, hours=730, records=GIB / KIB, record_bytes=4.5 * KIB, fan_out=2
+        prices().kinesis.on_demand, hours=730, puts=[bill.Puts(GIB / KIB, 4.5 * KIB)], fan_out=2
     )
     assert {item.name: item.amount for item in items} == {
         "stream": 730,
@@ -181,7 +177,7 @@ def test_on_demand_counts_whole_kib_and_every_reader() -> None:
 
 def test_advantage_is_billed_for_25_mib_a_second_at_the_least() -> None:
     items = bill.by_volume(
-        prices().kinesis.advantage, hours=730, records=1, record_bytes=KIB, polling=1
+        prices().kinesis.advantage, hours=730, puts=[bill.Puts(1, KIB)], polling=1
     )
     least = 25 * MIB * 730 * 3600 / GIB
     assert sum(item.usd for item in items) == pytest.approx(least * (0.032 + 0.016), rel=1e-6)
@@ -206,6 +202,8 @@ def test_storage_moves_with_its_age() -> None:
         (Load(rate=700, size=100, aggregated=False, peak=3), 3),
         (Load(rate=20_000, size=300, aggregated=False), 29),
         (Load(rate=20_000, size=300), 9),
+        (Load(rate=20_000, size=300, http=20_000), 29),
+        (Load(rate=20_000, size=300, http=10_000), 16),
     ],
 )
 def test_shards_are_as_many_as_the_first_limit_wants(load: Load, shards: int) -> None:
@@ -216,6 +214,35 @@ def test_one_event_in_a_record_is_no_aggregation() -> None:
     """Ten events a second of a hundred producers: none has two while a record waits."""
     load = Load(rate=10, size=500, producers=100)
     assert wire(load) == wire(replace(load, aggregated=False))
+
+
+@pytest.mark.parametrize("rate", [0.3, 20_000])
+def test_what_comes_over_http_is_one_event_to_a_record(rate: float) -> None:
+    load = Load(rate=rate, size=300, http=rate)
+    assert wire(load) == wire(replace(load, aggregated=False))
+    for mode in MODES:
+        bills = [
+            priced(replace(load, aggregated=it), prices(), mode=mode).items for it in (True, False)
+        ]
+        assert bills[0] == bills[1]
+
+
+def test_what_comes_over_http_beside_what_producers_aggregate_is_counted_by_itself() -> None:
+    """10,000 events/s of four producers, every 0.1 seconds into each of 16 shards."""
+    load, shared = Load(rate=20_000, size=300, http=10_000), 4 / 0.1 * 16
+    assert wire(load) == Wire(
+        shards=16,
+        records=shared + 10_000,
+        alone=10_000,
+        bytes=10_000 * (300 + 16 + 8) + shared * (20 + 16) + 10_000 * (300 + 16),
+        record_bytes=10_000 * (300 + 16 + 8) / shared + 20,
+        events_per_record=10_000 / shared,
+    )
+    found = priced(load, prices(), mode="provisioned").items
+    amounts = {item.name: item.amount for item in found}
+    million = (shared + 10_000) * load.seconds / 1e6
+    assert amounts["PUT payload units"] == pytest.approx(million)
+    assert amounts["Firehose ingestion"] == pytest.approx(million * 1e6 * 5 * KIB / GIB)
 
 
 @pytest.mark.parametrize(

@@ -235,15 +235,14 @@ def cost(
 ) -> tuple[float, float]:
     """USD of the year with two readers, and of the stream alone."""
     hours = len(year.rate) / 60
-    records = year.events / wire.events_per_record
+    puts = [bill.Puts(year.events / wire.events_per_record, wire.record_bytes)]
     found = []
     for polling, fan_out in ((1, 1), (0, 0)):
         if policy.by_volume:
             items = bill.by_volume(
                 prices.kinesis.on_demand,
                 hours=hours,
-                records=records,
-                record_bytes=wire.record_bytes,
+                puts=puts,
                 polling=polling,
                 fan_out=fan_out,
             )
@@ -252,8 +251,7 @@ def cost(
                 prices,
                 shards=shards,
                 hours=hours,
-                records=records,
-                record_bytes=wire.record_bytes,
+                puts=puts,
                 fan_out=fan_out,
             )
         found.append(bill.total(items))
