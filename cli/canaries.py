@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cli.errors import Unbalanced
 from cli.fleet import Fleet, Release, Rollout
 from cli.on_trial import OnTrial
-from cli.report import Look, Report, interval
+from cli.report.model import Look, Report, interval
 from events import release as registry
 from events.device_telemetry.event import DeviceTelemetry
 from events.release import DEFAULT_METRICS, Metric, Registry, Trial

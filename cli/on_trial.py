@@ -10,8 +10,8 @@ import msgspec
 
 from cli.errors import AccountFailure
 from cli.releases import TELEMETRY, VERDICTS, Health, Releases, health_of, state_of
-from cli.report import Report
-from cli.report_data import Source, look_of, report_of
+from cli.report.data import Source, look_of, report_of
+from cli.report.model import Report
 from events.release import REFRESH_SECONDS, Trial
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cli.auditing import Audit, Steps
 from cli.errors import AccountFailure, Failure, Interrupted, MissingStack
 from cli.on_trial import OnTrial
 from cli.releases import TELEMETRY
-from cli.report_data import chosen
+from cli.report.data import chosen
 from cli.terminal import say
 from events.release import Digested, Fact, Trial
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from math import exp, inf, log, sin
 from typing import Literal
 
-from cli.report import Arms, Check, Estimate, Level, Look, Measured, Report, Verdict
+from cli.report.model import Arms, Check, Estimate, Level, Look, Measured, Report, Verdict
 
 BEGAN = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 METRICS = (

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from cli import report_charts as charts
 from cli.commands.release import report as command
 from cli.errors import Failure
 from cli.on_trial import OnTrial
-from cli.report import Estimate, Look, interval, lasted, odds, percent, share, thinned
-from cli.report_data import step_of
-from cli.report_text import checks, history, verdict
-from cli.svg import Chart, instants, nice, told
+from cli.report import charts
+from cli.report.data import step_of
+from cli.report.model import Estimate, Look, interval, lasted, odds, percent, share, thinned
+from cli.report.svg import Chart, instants, nice, told
+from cli.report.text import checks, history, verdict
 from cli.terminal import laid_out
 from tests.cli.reported import BEGAN, METRICS, report
 

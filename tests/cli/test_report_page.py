@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli.report_html import page
+from cli.report.page import page
 from tests.browser import MISSING, Browser, Scheme, browser, executable
 from tests.cli.reported import report
 

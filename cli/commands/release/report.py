@@ -40,7 +40,7 @@ def report(
         raise WrongUsage(f"--html {html}: there is no folder {html.parent}.")
     found = OnTrial.find(environment).report(release)
     if html is not None:
-        from cli.report_html import page
+        from cli.report.page import page
 
         text = page(found, made_at=datetime.now(UTC))
         with written(html, "--html"):
@@ -49,7 +49,7 @@ def report(
     if as_json:
         write_json(found)
     elif html is None:
-        from cli.report_text import checks, history, verdict
+        from cli.report.text import checks, history, verdict
 
         show(*verdict(found), *history(found))
         show("", *checks(found))

@@ -11,7 +11,7 @@ from cli.terminal import counted, say, show, write_json
 
 if TYPE_CHECKING:
     from cli.on_trial import OnTrial, Standing
-    from cli.report import Report
+    from cli.report.model import Report
 
 Release = Annotated[
     str | None, typer.Argument(metavar="[RELEASE]", help="One release; otherwise all.")
@@ -64,7 +64,7 @@ def status(
     if as_json:
         write_json(report)
     else:
-        from cli.report_text import checks, verdict
+        from cli.report.text import checks, verdict
 
         show(*verdict(report))
         show("", *checks(report))
@@ -73,7 +73,7 @@ def status(
 
 def _list(found: "list[Standing]", environment: str) -> None:
     """A line for each trial."""
-    from cli.report_text import trials
+    from cli.report.text import trials
 
     if found:
         show(trials(found))
@@ -85,7 +85,7 @@ def _list(found: "list[Standing]", environment: str) -> None:
 
 def _waited(on: "OnTrial", release: str, longest: float | None, *, quiet: bool) -> "Report":
     """The first report that has a verdict, or the last one within the time."""
-    from cli.report_text import Watching
+    from cli.report.text import Watching
 
     with Watching(shown=not quiet) as watching:
         for report in on.watch(release, longest):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli.report import METRICS, Arms, Check, Estimate, Level, Look, Measured, Report
-from cli.svg import STEPS
+from cli.report.model import METRICS, Arms, Check, Estimate, Level, Look, Measured, Report
+from cli.report.svg import STEPS
 from events.release import Trial
 from events.release_verdict.event import ReleaseVerdict
 

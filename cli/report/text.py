@@ -5,8 +5,8 @@ from datetime import datetime
 from math import log
 from typing import TYPE_CHECKING, TypeVar
 
-from cli import report_charts as charts
-from cli.report import (
+from cli.report import charts
+from cli.report.model import (
     Check,
     Level,
     Look,
@@ -18,7 +18,7 @@ from cli.report import (
     percent,
     share,
 )
-from cli.svg import instants, nice, told
+from cli.report.svg import instants, nice, told
 from cli.terminal import say
 
 if TYPE_CHECKING:

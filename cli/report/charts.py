@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from math import log
 
-from cli.report import (
+from cli.report.model import (
     Level,
     Look,
     Measured,
@@ -15,7 +15,7 @@ from cli.report import (
     superscript,
     thinned,
 )
-from cli.svg import Chart, nice
+from cli.report.svg import Chart, nice
 
 MOST_LOOKS = 240
 """Drawn of a trial: more lie closer than a pixel."""

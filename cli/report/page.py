@@ -6,8 +6,8 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from cli import report_charts as charts
-from cli.report import (
+from cli.report import charts
+from cli.report.model import (
     Check,
     Estimate,
     Look,
@@ -55,7 +55,7 @@ def page(report: Report, *, made_at: datetime) -> str:
 
 @cache
 def _style() -> str:
-    return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
 def _header(report: Report) -> Iterator[str]:
