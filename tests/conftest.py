@@ -18,20 +18,28 @@ from tests.receiver import self_signed
 
 ROOT = Path(__file__).parent.parent
 KEY = "headrace"
-PIPELINE = "deployed"
+PIPELINE, TEMPLATES = "deployed", "assemblies"
+"""Fixtures of a session that take a minute: the pipeline deployed, and its templates."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests of `make test` stay in one process: those of a file, and all those that need the
-    pipeline, because to deploy it takes a minute. They come first, as no other group takes as long,
-    and then the README's demo.
+    """Which tests of `make test` stay in one process: those of a file, and all those of files that
+    share what takes long to make. Those that need the pipeline come first, as no other group takes
+    as long, and then the README's demo.
     """
-    sharing = {item.path for item in items if PIPELINE in getattr(item, "fixturenames", ())}
+    sharing = {
+        item.path: fixture
+        for fixture in (TEMPLATES, PIPELINE)
+        for item in items
+        if fixture in getattr(item, "fixturenames", ())
+    }
     for item in items:
-        group = PIPELINE if item.path in sharing else item.nodeid.partition("::")[0]
+        group = sharing.get(item.path, item.nodeid.partition("::")[0])
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: (item.path not in sharing, item.path.name != "test_readme.py"))
+    items.sort(
+        key=lambda item: (sharing.get(item.path) != PIPELINE, item.path.name != "test_readme.py")
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,6 +53,18 @@ def refused(call: Any, **parameters: Any) -> tuple[int, str, str]:
         answer["Error"]["Code"],
         answer["Error"]["Message"],
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def aging(aws: AWS, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, str, str]]:
+    """A record that is refused while the other tests run, for AWS takes no maximum age below 60 s:
+    its laboratory, its queue and its sequence number."""
+    lab = Lab(aws, tmp_path_factory.mktemp("aging"))
+    function, stream, (url, queue) = lab.function("raise ValueError"), lab.stream(), lab.queue()
+    [sequence_number] = lab.put(stream, 1)
+    lab.mapping(function, stream, MaximumRecordAgeInSeconds=60, **to(queue))
+    yield lab, url, sequence_number
+    lab.clean()
 
 
 def test_a_new_mapping_shows_every_default_and_becomes_enabled(lab: Lab) -> None:
@@ -586,17 +599,6 @@ def test_six_megabytes_are_the_most_that_one_invocation_gets(lab: Lab) -> None:
     assert [len(batch) for batch in lab.batches(function)] == [4, 4, 1]
 
 
-def test_a_record_that_grows_too_old_is_given_up_without_a_response(lab: Lab) -> None:
-    """The one test that must wait: 60 s is the least that AWS takes as maximum age."""
-    function, stream, (url, queue) = lab.function("raise ValueError"), lab.stream(), lab.queue()
-    [sequence_number] = lab.put(stream, 1)
-    lab.mapping(function, stream, MaximumRecordAgeInSeconds=60, **to(queue))
-    message = lab.message(url, 90)
-    assert message["requestContext"]["condition"] == "RecordAgeExceeded"
-    assert "responseContext" not in message
-    assert message["KinesisBatchInfo"]["startSequenceNumber"] == sequence_number
-
-
 def test_mappings_are_listed_by_source_and_by_function(lab: Lab) -> None:
     one, two, stream = lab.function(), lab.function(), lab.stream()
     first, second = lab.mapping(one, stream), lab.mapping(two, stream)
@@ -626,3 +628,13 @@ def test_subscribe_to_shard_works_for_boto3(lab: Lab, aws: AWS) -> None:
             assert [json.loads(record["Data"]) for record in records] == [1, 2]
             break
     subscription["EventStream"].close()
+
+
+def test_a_record_that_grows_too_old_is_given_up_without_a_response(
+    aging: tuple[Lab, str, str],
+) -> None:
+    lab, url, sequence_number = aging
+    message = lab.message(url, 90)
+    assert message["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert "responseContext" not in message
+    assert message["KinesisBatchInfo"]["startSequenceNumber"] == sequence_number
