@@ -78,6 +78,7 @@ class Ingestion(Construct):
             actions=[
                 "kinesis:DescribeStreamSummary",
                 "kinesis:ListShards",
+                "kinesis:ListStreamConsumers",
                 "kinesis:MergeShards",
                 "kinesis:SplitShard",
                 "kinesis:UpdateShardCount",

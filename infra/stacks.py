@@ -3,7 +3,7 @@
 from constructs import Construct
 
 from events import registry
-from infra.discovery import processors
+from infra.discovery import Processors, processors
 from infra.environments import Environment
 from infra.errors import WrongConfiguration
 from infra.event_type import EventType
@@ -29,6 +29,8 @@ def add_stacks(app: Construct, *, environment: Environment) -> None:
             f"Environment {environment.name} takes {min(unknown)!r} over HTTP, which is no event"
             f" type; there are: {', '.join(types)} (infra/environments.py)."
         )
+    for name in environment.scalings:
+        _check_readers(environment, name, found)
     lake = Lake(app, environment=environment)
     stacks = {
         name: EventType(app, environment=environment, lake=lake, name=name, kind=kind)
@@ -43,4 +45,24 @@ def add_stacks(app: Construct, *, environment: Environment) -> None:
             derived=stacks[settings.emits],
             name=name,
             settings=settings,
+        )
+
+
+def _check_readers(environment: Environment, name: str, found: Processors) -> None:
+    """Raises WrongConfiguration where more share the shards' throughput than the scaling counts: it
+    would take away shards that they need."""
+    readers = ["its delivery"]
+    if environment.delivered(name).endpoint:
+        readers.append("its delivery to an endpoint")
+    readers += [
+        f"processor {processor}"
+        for processor, settings in found.items()
+        if settings.reads == name and not settings.consumption.fan_out
+    ]
+    counted = environment.scalings[name].shared_readers
+    if counted < len(readers):
+        raise WrongConfiguration(
+            f"Environment {environment.name} scales {name} with shared_readers={counted}, but"
+            f" {len(readers)} share its shards' throughput ({', '.join(readers)}): set"
+            f" shared_readers={len(readers)} in its scaling (infra/environments.py)."
         )

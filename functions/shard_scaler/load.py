@@ -48,8 +48,8 @@ class Sample:
     """A minute of a stream, from `at` on, as far as CloudWatch has it; without any figure of it
     there is no sample.
 
-    Taken are `bytes` and `records`; `throttled` were refused, each try counting. `age` is that of
-    the oldest record read, in seconds. `by_shard` is there where it was asked for.
+    Taken are `bytes` and `records`; `throttled` were refused, each try counting. `age` is how far
+    the slowest reader is behind, in seconds. `by_shard` is there where it was asked for.
     """
 
     at: int

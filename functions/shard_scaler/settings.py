@@ -36,9 +36,10 @@ class Policy:
     hot: float = 0.8
     """The utilisation from which a single shard is hot, while the stream has its target."""
     shared_readers: int = 1
-    """Consumers that share a shard's 2 MB/s: delivery streams and functions without fan-out."""
+    """Consumers that share a shard's 2 MB/s: delivery streams and functions without fan-out; no
+    fewer than are deployed with the stream (infra/stacks.py), more where others read it."""
     age_seconds: int = 300
-    """While the oldest record that is being read is older, nothing is taken away from readers."""
+    """While any reader is further behind, polling or with fan-out, nothing is taken away."""
 
     def __post_init__(self) -> None:
         for name, holds, allowed in (
@@ -56,7 +57,7 @@ class Policy:
             ("reserve_calls", 0 <= self.reserve_calls <= 10, "0 to 10"),
             ("throttled_share", 0 < self.throttled_share < 1, "above 0 and below 1"),
             ("hot", self.target < self.hot <= 1, f"above the target, {self.target}, to 1"),
-            ("shared_readers", self.shared_readers >= 0, "at least 0"),
+            ("shared_readers", self.shared_readers >= 1, "at least 1, for delivery"),
             ("age_seconds", self.age_seconds >= 1, "at least 1"),
         ):
             if not holds:

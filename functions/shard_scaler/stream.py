@@ -40,6 +40,11 @@ class Stream:
             given = {"NextToken": token} if token else {}
         return sorted(found, key=lambda shard: shard.first_hash)
 
+    def consumers(self) -> list[str]:
+        """The names of those that read by enhanced fan-out."""
+        pages = self.client.get_paginator("list_stream_consumers").paginate(StreamARN=self.arn)
+        return [one["ConsumerName"] for page in pages for one in page["Consumers"]]
+
     def change(self, action: Resize | Split | Merge) -> None:
         """Make the call. Raises ClientError with Kinesis' code."""
         match action:

@@ -31,7 +31,7 @@ OTHERS = ("ResourceInUseException", "InvalidArgumentException", "ResourceNotFoun
 class Watching(Protocol):
     """functions/shard_scaler/watching.py"""
 
-    def stream(self, now: float) -> list[Sample]: ...
+    def stream(self, now: float, consumers: list[str]) -> list[Sample]: ...
 
     def shards(
         self, now: float, samples: list[Sample], shards: list[Shard], since: float
@@ -82,7 +82,7 @@ class Scaler:
     def _decide(self, now: float, shards: list[Shard], calls: list[Call]) -> Decision:
         """With a closer look at single shards where it can matter. Without one nothing is taken
         away: in the mean a stream may be idle whose hot shard was split for good reason."""
-        samples = self.watching.stream(now)
+        samples = self.watching.stream(now, self.stream.consumers())
         decision = decide(now, shards, samples, calls, self.policy)
         lately = between(samples, now - UP_MINUTES * MINUTE, now)
         if not (

@@ -1,8 +1,9 @@
 """CloudWatch's minutes of a stream, and of its shards, as samples.
 
 A metric costs a cent per 1,000 times that it is asked for, whatever number of minutes: 1.70 USD a
-month for a stream that is looked at every minute, and for each shard 0.10 for a look in a quarter
-of an hour. That is why shards are asked for only when it matters.
+month for a stream that is looked at every minute, 0.43 for each of its consumers with fan-out, and
+0.10 for each shard for a look in a quarter of an hour. That is why shards are asked for only when
+it matters.
 
 https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 """
@@ -24,6 +25,9 @@ MOST_QUERIES = 500
 BYTES, RECORDS = "IncomingBytes", "IncomingRecords"
 THROTTLED = "WriteProvisionedThroughputExceeded"
 AGE = "GetRecords.IteratorAgeMilliseconds"
+"""Of all who poll."""
+AGE_OF_CONSUMER = "SubscribeToShardEvent.MillisBehindLatest"
+"""Of one with fan-out, which never polls."""
 OF_STREAM = {BYTES: "Sum", RECORDS: "Sum", THROTTLED: "Sum", AGE: "Maximum"}
 OF_SHARD = {BYTES: "Sum", RECORDS: "Sum", THROTTLED: "Sum"}
 """Of a single shard there are only those that enhanced monitoring is switched on for."""
@@ -38,8 +42,9 @@ class Watching:
     client: CloudWatchClient
     stream_name: str
 
-    def stream(self, now: float) -> list[Sample]:
-        """The minutes of the last day of which CloudWatch has anything, oldest first.
+    def stream(self, now: float, consumers: Sequence[str]) -> list[Sample]:
+        """The minutes of the last day of which CloudWatch has anything, oldest first; `consumers`
+        are those that read by enhanced fan-out.
 
         Who puts nothing makes no metric, while readers make one with every empty answer: such a
         minute has nothing put. A minute without any figure is not known.
@@ -49,9 +54,14 @@ class Watching:
             for number, (name, statistic) in enumerate(OF_STREAM.items())
         ]
         names = dict(zip((query["Id"] for query in queries), OF_STREAM, strict=True))
+        for number, consumer in enumerate(consumers):
+            dimensions = {"StreamName": self.stream_name, "ConsumerName": consumer}
+            queries.append(_query(f"c{number}", AGE_OF_CONSUMER, "Maximum", dimensions))
+            names[f"c{number}"] = AGE
         minutes: dict[int, Figures] = defaultdict(dict)
         for identity, at, value in self._values(queries, now - DAY - MINUTE, now):
-            minutes[at][names[identity]] = value
+            figures, name = minutes[at], names[identity]
+            figures[name] = max(value, figures.get(name, 0.0))  # the age is that of the slowest
         return [_sample(at, minutes[at]) for at in sorted(minutes)]
 
     def shards(

@@ -12,11 +12,15 @@ import pytest
 
 from events import registry
 from events.contract import Provisioned
+from functions.release_health.settings import Settings as ReleaseHealth
 from functions.shard_scaler.settings import SECONDS, Policy, Settings
+from functions.shared.settings import Consumption
+from infra.deliveries import Delivered
 from infra.environments import Environment, named
 from infra.errors import WrongConfiguration
 from infra.stacks import add_stacks
 from tests.infra.assembly import ROOT, Assembly, Resource
+from tests.infra.test_deliveries import ENDPOINT
 from tests.infra.test_pipeline import stack_of
 
 
@@ -92,6 +96,7 @@ def test_the_function_changes_its_own_stream_and_one_object(assembly: Assembly) 
         resharding = (
             "kinesis:DescribeStreamSummary",
             "kinesis:ListShards",
+            "kinesis:ListStreamConsumers",
             "kinesis:MergeShards",
             "kinesis:SplitShard",
             "kinesis:UpdateShardCount",
@@ -108,7 +113,7 @@ def test_the_function_changes_its_own_stream_and_one_object(assembly: Assembly) 
             "xray:PutTelemetryRecords",
             "xray:PutTraceSegments",
         )
-        assert sum("kinesis" in action for it in statements for action in _actions(it)) == 5
+        assert sum("kinesis" in action for it in statements for action in _actions(it)) == 6
 
 
 def test_what_the_scaler_cannot_do_is_watched(assembly: Assembly) -> None:
@@ -157,6 +162,34 @@ def test_what_can_not_be_scaled_is_one_sentence(scalings: dict[str, Policy], sen
     assert str(refused.value).startswith(sentence)
 
 
+def test_all_who_share_the_throughput_of_a_scaled_stream_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A delivery to an endpoint polls like the lake's, and so do processors without fan-out."""
+    polling = Consumption(fan_out=False)
+
+    class First(ReleaseHealth):
+        consumption = polling
+
+    class Second(ReleaseHealth):
+        consumption = polling
+
+    found = {"first": First, "release_health": ReleaseHealth, "second": Second}
+    monkeypatch.setattr("infra.stacks.processors", lambda _: found)
+    environment = replace(
+        named("dev"),
+        deliveries={"device_telemetry": Delivered(endpoint=ENDPOINT)},
+        scalings={"device_telemetry": Policy(least_shards=1, most_shards=4, shared_readers=3)},
+    )
+    with pytest.raises(WrongConfiguration) as refused:
+        add_stacks(cdk.App(), environment=environment)
+    assert str(refused.value) == (
+        "Environment dev scales device_telemetry with shared_readers=3, but 4 share its shards'"
+        " throughput (its delivery, its delivery to an endpoint, processor first, processor"
+        " second): set shared_readers=4 in its scaling (infra/environments.py)."
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
@@ -164,6 +197,7 @@ def test_what_can_not_be_scaled_is_one_sentence(scalings: dict[str, Policy], sen
         ({"most_shards": 1}, "most_shards is 1, but must be 2 to 10000"),
         ({"target": 0.95}, "target is 0.95, but must be 0.05 to 0.9"),
         ({"hot": 0.4}, "hot is 0.4, but must be above the target, 0.5, to 1"),
+        ({"shared_readers": 0}, "shared_readers is 0, but must be at least 1, for delivery"),
         ({"reserve_calls": 11}, "reserve_calls is 11, but must be 0 to 10"),
     ],
 )

@@ -144,7 +144,7 @@ class Turned(Stream):
         return decision
 
     def _scaler(self) -> Scaler:
-        def stream(_: float) -> list[Sample]:
+        def stream(_: float, __: Any) -> list[Sample]:
             return [replace(one, by_shard={}) for one in self._seen()]
 
         def shards(_: float, __: Any, ___: Any, since: float) -> list[Sample]:
@@ -152,7 +152,10 @@ class Turned(Stream):
 
         given: dict[str, Any] = {
             "stream": SimpleNamespace(
-                busy=lambda: "", shards=lambda: list(self.shards), change=self._do
+                busy=lambda: "",
+                shards=lambda: list(self.shards),
+                consumers=list,
+                change=self._do,
             ),
             "watching": SimpleNamespace(stream=stream, shards=shards),
             "memory": SimpleNamespace(

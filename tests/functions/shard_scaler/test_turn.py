@@ -38,7 +38,7 @@ class Seen:
     loads: dict[str, float] = field(default_factory=dict)
     looks: int = 0
 
-    def stream(self, now: float) -> list[Sample]:
+    def stream(self, now: float, consumers: list[str]) -> list[Sample]:  # noqa: ARG002
         return [one for one in self.samples if one.at <= now]
 
     def shards(
@@ -79,7 +79,7 @@ def place(aws: AWS) -> Iterator[Place]:
     kinesis.create_stream(StreamName=name, ShardCount=4)
     s3.create_bucket(Bucket=name)
     yield Place(aws, name, kinesis, s3)
-    kinesis.delete_stream(StreamName=name)
+    kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
     for found in s3.list_objects_v2(Bucket=name).get("Contents", []):
         s3.delete_object(Bucket=name, Key=found["Key"])
     s3.delete_bucket(Bucket=name)
@@ -99,9 +99,9 @@ def test_turns_at_the_same_time_make_one_call(place: Place) -> None:
 
     @dataclass
     class Waiting(Seen):
-        def stream(self, now: float) -> list[Sample]:
+        def stream(self, now: float, consumers: list[str]) -> list[Sample]:
             together.wait(20)
-            return super().stream(now)
+            return super().stream(now, consumers)
 
     def turn(_: int) -> bool:
         return place.scaler(Waiting(steady(30.0))).turn(NOW).done
@@ -253,6 +253,22 @@ def put_metric(aws: AWS, stream: str, at: float, value: float, name: str, **more
     )
 
 
+def test_nothing_is_taken_away_while_a_consumer_with_fan_out_is_hours_behind(place: Place) -> None:
+    """What it reads it has not asked for: only its own metric knows how old that is."""
+    scaler = place.scaler(Watching(place.aws.client("cloudwatch"), place.name))
+    place.kinesis.register_stream_consumer(StreamARN=scaler.stream.arn, ConsumerName="processor")
+    for minute in range(-60, 16):
+        put_metric(place.aws, place.name, START + minute * MINUTE, 60_000.0, "IncomingRecords")
+    behind = "SubscribeToShardEvent.MillisBehindLatest"
+    put_metric(place.aws, place.name, START, 7_200_000.0, behind, ConsumerName="processor")
+    late, caught_up = (scaler.turn(NOW + minute * MINUTE) for minute in (1, 16))
+    assert (late.decision.action, late.decision.why) == (
+        Keep(),
+        "3 shards would do: readers are 7200 seconds behind",
+    )
+    assert caught_up.decision.action == Resize(3)
+
+
 def test_minutes_come_from_cloudwatch_and_those_without_any_figure_are_not_known(aws: AWS) -> None:
     name, now = f"watched-{uuid4().hex[:8]}", START + 600.0
     for at, metric, value in (
@@ -261,14 +277,26 @@ def test_minutes_come_from_cloudwatch_and_those_without_any_figure_are_not_known
         (START, "IncomingRecords", 10.0),
         (START, "WriteProvisionedThroughputExceeded", 3.0),
         (START + 120, "GetRecords.IteratorAgeMilliseconds", 2_500.0),
+        (START + 180, "GetRecords.IteratorAgeMilliseconds", 2_500.0),
     ):
         put_metric(aws, name, at, value, metric)
+    for at, consumer, behind in (
+        (START + 60, "processor", 7_200_000.0),
+        (START + 120, "processor", 1_000.0),
+        (START + 180, "processor", 9_000.0),
+        (START + 240, "not of this stream", 9_000.0),
+    ):
+        metric = "SubscribeToShardEvent.MillisBehindLatest"
+        put_metric(aws, name, at, behind, metric, ConsumerName=consumer)
     watching = Watching(aws.client("cloudwatch"), name)
-    samples = watching.stream(now)
+    samples = watching.stream(now, ["processor", "silent"])
     assert samples == [
         Sample(START, 1_000.0, 10.0, 3.0, 0.0),
+        Sample(START + 60, 0.0, 0.0, 0.0, 7_200.0),
         Sample(START + 120, 0.0, 0.0, 0.0, 2.5),
+        Sample(START + 180, 0.0, 0.0, 0.0, 9.0),
     ]
+    samples = samples[::2]
     one, other = even(2)
     put_metric(aws, name, START, 700.0, "IncomingBytes", ShardId=one.shard_id)
     put_metric(aws, name, START, 7.0, "IncomingRecords", ShardId=one.shard_id)
