@@ -21,8 +21,10 @@ FRAME: Final = b"\x28\xb5\x2f\xfd"
 """How a compressed record begins."""
 LARGEST: Final = 1024 * 1024
 """Bytes of a record before it was compressed, at most: as large as one that is put plainly."""
-WINDOW: Final = 20
-"""Binary logarithm of `LARGEST`: what a frame may make its reader hold in memory."""
+WINDOW: Final = 23
+"""Binary logarithm of what a frame may make its reader hold in memory: 8 MiB, as RFC 8878, section
+3.1.1.1.2, recommends to decoders. An encoder that does not know how much will come writes the
+window of its level, 2 MiB and more, however small the record turns out."""
 
 
 def compressed(data: bytes) -> bytes:

@@ -10,13 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events import registry
-from events.compression import FRAME, LARGEST, compressed, decompressed, readable
+from events.compression import FRAME, LARGEST, WINDOW, compressed, decompressed, readable
 from events.decoding import Decoder, Reason, Rejected
 from events.flight.event import Flight
 from tests.conftest import ROOT
 from tests.events.samples import ARRIVAL, samples
 
 TEXT = b'{"notes":"' + b"many words and many words again, " * 20 + b'"}'
+
+
+def streamed(data: bytes, **parameters: int) -> bytes:
+    """A frame of an encoder that does not know beforehand how long it will be."""
+    options = zstandard.ZstdCompressionParameters.from_level(3, **parameters)
+    encoder = zstandard.ZstdCompressor(compression_params=options).compressobj()
+    return encoder.compress(data) + encoder.flush()
 
 
 @given(st.binary())
@@ -32,6 +39,13 @@ def test_other_libraries_read_ours_and_theirs_are_read() -> None:
         assert decompressed(zstandard.ZstdCompressor(level=level).compress(TEXT)) == TEXT
     unsized = zstandard.ZstdCompressor(write_content_size=False, write_checksum=True)
     assert decompressed(unsized.compress(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize("level", [1, 3, 6, 19])
+def test_frames_of_encoders_that_do_not_know_the_size_beforehand_are_read(level: int) -> None:
+    """They write the window of their level into the frame: 2 MiB by default, 8 MiB at level 19."""
+    encoder = zstandard.ZstdCompressor(level=level).compressobj()
+    assert decompressed(encoder.compress(TEXT) + encoder.flush()) == TEXT
 
 
 def test_threads_share_the_compressor() -> None:
@@ -62,8 +76,10 @@ def test_threads_share_the_compressor() -> None:
             zstandard.ZstdCompressor(write_content_size=False).compress(bytes(100_000_000)),
             "damaged|more than",
         ),
+        (streamed(TEXT, window_log=WINDOW + 1), "damaged, or needs too much memory"),
+        (streamed(bytes(LARGEST + 1), window_log=WINDOW), "more than"),
     ],
-    ids=["magic", "cut", "tail", "two", "garbage", "large", "bomb"],
+    ids=["magic", "cut", "tail", "two", "garbage", "large", "bomb", "window", "long"],
 )
 def test_what_is_no_frame_or_too_large_is_refused_and_shown_as_it_is(
     frame: bytes, why: str
