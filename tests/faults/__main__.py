@@ -22,6 +22,9 @@ ASSEMBLY = "build/faults/cdk"
 FRESH = 40
 """Runs on one deployment: shards that were closed and objects add up."""
 
+ENOUGH = 5
+"""Runs of a fault, none of them alone, in one of which it must have an effect."""
+
 WARM_UP = 999_999
 """The seed of a run without faults, which starts every function."""
 
@@ -62,7 +65,8 @@ def play_all(seeds: Sequence[int]) -> tuple[Outcomes, list[int]]:
 
 def play(world: World, seed: int, outcomes: Outcomes) -> bool:
     """One run, told in a line; whether nothing was lost."""
-    run, began, error = Run(world, seed, chosen(seed)), time.monotonic(), None
+    faults = chosen(seed)
+    run, began, error = Run(world, seed, faults), time.monotonic(), None
     try:
         run.play()
     except Exception as failure:
@@ -71,6 +75,9 @@ def play(world: World, seed: int, outcomes: Outcomes) -> bool:
     verdict = "kept" if error is None else "FAILED"
     for name in run.names:
         outcomes[name][verdict] += 1
+        outcomes[name]["alone"] += len(faults) == 1
+        if name in run.notes:
+            outcomes[name]["effect"] += bool(run.notes[name])
     said = ", ".join(f"{name} {value}" for name, value in run.notes.items() if value)
     print(f"{seed:5} {verdict:7}{seconds:5.1f} s  {' + '.join(run.names):50} {said}", flush=True)
     if error is not None:
@@ -81,14 +88,27 @@ def play(world: World, seed: int, outcomes: Outcomes) -> bool:
 
 
 def report(result: tuple[Outcomes, list[int]]) -> int:
-    """The table of faults and outcomes."""
+    """The table of faults and outcomes: `effect` is in how many runs a fault was seen to happen, of
+    those faults of which that can be seen."""
     outcomes, failed = result
-    print(f"\n{'fault':26}{'runs':>6}{'kept':>6}{'failed':>8}")
+    print(f"\n{'fault':26}{'runs':>6}{'kept':>6}{'failed':>8}{'effect':>8}")
     for name, counts in sorted(outcomes.items()):
-        print(f"{name:26}{counts.total():6}{counts['kept']:6}{counts['FAILED']:8}")
+        runs = counts["kept"] + counts["FAILED"]
+        effect = counts.get("effect", "-")
+        print(f"{name:26}{runs:6}{counts['kept']:6}{counts['FAILED']:8}{effect:>8}")
     for seed in failed:
         print(f"again: make faults SEED={seed}")
-    return 1 if failed else 0
+    idle = [name for name, counts in sorted(outcomes.items()) if never_happened(counts)]
+    for name in idle:
+        print(f"{name} never happened: that nothing was lost proves nothing of it")
+    return 1 if failed or idle else 0
+
+
+def never_happened(counts: Counter[str]) -> bool:
+    """Whether a fault had no effect in all its runs, and should have had: a pair's other fault may
+    keep it from one, but not in many runs."""
+    runs = counts["kept"] + counts["FAILED"]
+    return counts.get("effect") == 0 and (counts["alone"] > 0 or runs >= ENOUGH)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
 """The faults: what each is, how it is injected and how it ends.
 
-A fault begins before the first record is put and ends when its stage is over: `put`, when all is
-on the stream; `rescue`, when it had its effect on what is rescued; `redrive`, when it had its
-effect on a redrive. Those that `break` the function make it give up batches, so that there is
-something to rescue; those that need the `host` reach into the local AWS for what no API of it can
-be asked for.
+A fault begins before the first record is put, or before the redrive that it is for, and ends when
+its stage is over: `put`, when all is on the stream; `rescue`, when it had its effect on what is
+rescued; `redrive`, when it had its effect on a redrive. It notes how often it had one, as far as
+that can be seen: a run in which it had none proves nothing of it. Those that `break` the function
+make it give up batches, so that there is something to rescue; those that need the `host` reach into
+the local AWS for what no API of it can be asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tests.faults.world import Never, until
 if TYPE_CHECKING:
     from tests.faults.run import Run
 
+HELD_MILLISECONDS = 2_000
+"""How long a call is held so that its caller can be killed; it is made all the same, afterwards."""
 EFFECT_SECONDS = 6.0
 """How long a fault in rescue or redrive is held for its effect; it may be that nothing failed."""
 
@@ -34,7 +37,7 @@ class Fault:
     host = False
 
     def begin(self, run: Run) -> None:
-        """Before the first record is put."""
+        """Before the first record is put, or before the redrive."""
 
     def wave(self, run: Run, number: int) -> None:
         """Before a wave is put."""
@@ -76,15 +79,26 @@ class Killed(Ruled):
     """A process killed while a call of it waits for its answer: after what came before that call,
     and before what comes after it."""
 
-    def __init__(self, app: str, *before: Rule, at: str, times: int = 1, **more: Any) -> None:
-        """`before` are calls to let pass, once each; `at` names the call, as service:operation."""
+    def __init__(
+        self,
+        app: str,
+        *before: Rule,
+        at: str,
+        times: int = 1,
+        when: Callable[[Run], bool] | None = None,
+        **more: Any,
+    ) -> None:
+        """`before` are calls to let pass, once each, or to answer as they say; `at` names the call,
+        as service:operation, `times` how many of it are held. What holds `when` one is the one that
+        is meant can be seen from outside; others pass."""
         service, operation = at.split(":")
         call = {"app": app, "service": service, "operation": operation}
-        passed = [{**one, "app": app, "times": 1, "latency": 1} for one in before]
-        held = {**call, "times": times, "latency": 1_500}
+        passed = [{"app": app, "times": 1, "latency": 1, **one} for one in before]
+        held = {**call, "times": times, "latency": HELD_MILLISECONDS}
         super().__init__(rules=lambda _: [*passed, held], **more)
         self.app = app
         self.killed = 0
+        self._when = when or always
         self._over = threading.Event()
         self._thread = threading.Thread()
 
@@ -102,11 +116,13 @@ class Killed(Ruled):
         run.world.proxy.drop(list(self.ids))
 
     def _watch(self, run: Run) -> None:
-        last = self.ids[-1]
+        held = 0
         while not self._over.wait(0.05):
-            if run.world.proxy.fired().get(last, 0) > self.killed:
-                self.killed += 1
-                run.kill(self.app)
+            if run.world.proxy.fired().get(self.ids[-1], 0) > held:
+                held += 1
+                if self._when(run):
+                    run.kill(self.app)
+                    self.killed += 1
 
 
 class Variable(Fault):
@@ -199,14 +215,24 @@ class ShardsLimited(Fault):
 
 class Resharded(Fault):
     name = "split-and-merge"
-    does = "a shard is split, and two are merged, while records are put"
+    does = "shards are split and merged while records are put, are rescued, and before the redrive"
+    stage = "redrive"
     host = True
 
     def wave(self, run: Run, number: int) -> None:
+        self._reshard(run, split=number % 2 == 1)
+
+    def settled(self, run: Run) -> None:
+        self._reshard(run, split=True)
+
+    def begin(self, run: Run) -> None:
+        self._reshard(run, split=False)
+
+    def _reshard(self, run: Run, *, split: bool) -> None:
         shards = sorted(
             run.world.open_shards(), key=lambda one: int(one["HashKeyRange"]["StartingHashKey"])
         )
-        if number % 2 and len(shards) < 8:
+        if split and len(shards) < 8:
             one = run.random.choice(shards)
             low, high = (int(one["HashKeyRange"][end]) for end in ENDS)
             run.world.kinesis.split_shard(
@@ -221,6 +247,9 @@ class Resharded(Fault):
                 ShardToMerge=shards[at]["ShardId"],
                 AdjacentShardToMerge=shards[at + 1]["ShardId"],
             )
+        else:
+            return
+        run.notes[self.name] = run.notes.get(self.name, 0) + 1
 
 
 ENDS = ("StartingHashKey", "EndingHashKey")
@@ -253,6 +282,21 @@ def effect(holds: Callable[[], bool]) -> None:
         return
 
 
+def always(run: Run) -> bool:  # noqa: ARG001  nothing can be seen of where it is
+    return True
+
+
+def whole(run: Run) -> bool:
+    """Whether the archive has batches, and the lines of each."""
+    batches, lines = run.world.kept()
+    return lines >= batches > 0
+
+
+def emptied(run: Run) -> bool:
+    """Whether the archive has no batch (any more)."""
+    return run.world.kept()[0] == 0
+
+
 def app(name: str, call: str) -> Rule:
     service, operation = call.split(":")
     return {"app": name, "service": service, "operation": operation}
@@ -266,6 +310,7 @@ S3_DENIED = {"code": "AccessDenied", "status": 403}
 UNAVAILABLE = {"code": "ServiceUnavailable", "status": 503}
 LOST = {"abort_bytes": 0}
 CUT = {"truncate_frac": 0.5}
+PUT_OBJECT = {"service": "s3", "operation": "PutObject"}
 
 PRODUCER: list[Callable[[], Fault]] = [
     Poison,
@@ -384,23 +429,31 @@ RESCUE: list[Callable[[], Fault]] = [
         stage="rescue",
     ),
     *[
-        lambda at=at, before=before, said=said, step=step: Killed(
+        lambda at=at, before=before, said=said, when=when, step=step: Killed(
             "rescue",
             *before,
             name=f"rescue-killed-{step}",
             does=f"the rescue is killed before {said}",
             at=at,
+            when=when,
             stage="rescue",
         )
-        for step, (at, before, said) in enumerate(
+        for step, (at, before, said, when) in enumerate(
             [
-                ("kinesis:GetShardIterator", (), "it reads"),
-                ("kinesis:GetRecords", (), "the first page"),
-                ("s3:PutObject", (), "it keeps the lines"),
+                ("kinesis:GetShardIterator", (), "it reads", always),
+                ("kinesis:GetRecords", (), "the first page", always),
+                ("s3:PutObject", (), "it keeps the lines", always),
                 (
                     "s3:PutObject",
-                    ({"service": "s3", "operation": "PutObject"},),
+                    (PUT_OBJECT,),
                     "it keeps the batch, with the lines kept",
+                    lambda run: run.world.kept()[1] > run.world.kept()[0],
+                ),
+                (
+                    "s3:PutObject",
+                    (PUT_OBJECT, {**PUT_OBJECT, "response": LOST}),
+                    "its message is deleted, with the batch kept",
+                    lambda run: run.world.kept()[0] > 0 and run.world.waiting() > 0,
                 ),
             ],
             start=1,
@@ -408,26 +461,29 @@ RESCUE: list[Callable[[], Fault]] = [
     ],
     RetentionOver,
 ]
-PUT_OBJECT = {"service": "s3", "operation": "PutObject"}
-DELETE_OBJECTS = {"service": "s3", "operation": "DeleteObjects"}
 REDRIVE: list[Callable[[], Fault]] = [
     *[
-        lambda at=at, before=before, said=said, step=step: Killed(
+        lambda at=at, said=said, when=when, step=step: Killed(
             "redrive",
-            *before,
             name=f"redrive-killed-{step}",
             does=f"the redrive is killed before {said}",
             at=at,
+            times=20,
+            when=when,
             stage="redrive",
         )
-        for step, (at, before, said) in enumerate(
+        for step, (at, said, when) in enumerate(
             [
-                ("s3:ListObjectsV2", (), "it reads the archive, with the lease held"),
-                ("lambda:Invoke", (), "the function answers"),
-                ("s3:DeleteObjects", (), "it deletes the lines of what was processed"),
-                ("s3:DeleteObjects", (DELETE_OBJECTS,), "it deletes the batch, without its lines"),
-                ("s3:PutObject", (PUT_OBJECT, PUT_OBJECT), "it writes the receipt"),
-                ("s3:DeleteObject", (), "it gives the lease back"),
+                ("s3:ListObjectsV2", "it reads the archive, with the lease held", whole),
+                ("lambda:Invoke", "the function answers", whole),
+                ("s3:DeleteObjects", "it deletes the lines of what was processed", whole),
+                (
+                    "s3:DeleteObjects",
+                    "it deletes the batch, without its lines",
+                    lambda run: run.world.kept()[0] > run.world.kept()[1],
+                ),
+                ("s3:PutObject", "it writes the receipt", emptied),
+                ("s3:DeleteObject", "it gives the lease back", emptied),
             ],
             start=1,
         )

@@ -308,6 +308,10 @@ class World:
         found = [json.loads(gzip.decompress(self.body(key))) for key in self.objects(BATCHES)]
         return [one for one in found if datetime.fromisoformat(one["failed_at"]) >= since]
 
+    def kept(self) -> tuple[int, int]:
+        """How many batches are in the failure archive, and of how many the lines."""
+        return sum(1 for _ in self.objects(BATCHES)), sum(1 for _ in self.objects(LINES))
+
     def rescues(self) -> list[Record]:
         """The event source mappings that feed the rescue."""
         queue = self.sqs.get_queue_attributes(
