@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -259,14 +260,16 @@ def many(stream: str, kind: type[Event]) -> str:
 
 
 def _key(kind: type[Event]) -> str:
-    """The first of the contract's fields that is not null; every one is a text.
+    """The first of the contract's fields that is not null; every one is a text. The contract has
+    Python's names of them, the body those of JSON.
 
     `escapeJavaScript` also escapes the single quote, which JSON does not allow.
     """
-    *others, last = kind.contract.partition_key
+    encoded = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    *others, last = (encoded[name] for name in kind.contract.partition_key)
     written = {
         name: f"$util.escapeJavaScript($event.{name})" + r""".replaceAll("\\'", "'")"""
-        for name in kind.contract.partition_key
+        for name in (*others, last)
     }
     whole = written[last]
     for name in reversed(others):

@@ -16,8 +16,10 @@ import pytest
 from aws_cdk.assertions import Template
 from jsonschema import Draft4Validator
 
+from cli.entries import key_of
 from events import registry
-from infra import checks
+from events.decoding import Decoder
+from infra import checks, http
 from infra.draft4 import array_model, model
 from infra.environments import named
 from infra.errors import WrongConfiguration
@@ -26,6 +28,8 @@ from infra.http_settings import Http
 from infra.ingestion import Ingestion
 from infra.stacks import add_stacks
 from infra.storage import Key
+from local.apigateway.templates import Input, render
+from tests.events import kinds
 
 
 def add(app: cdk.App, templates: list[dict[str, Any]]) -> None:
@@ -141,6 +145,31 @@ def test_a_bound_that_is_itself_excluded_is_the_looser_one_that_api_gateway_has(
     assert fields["alpha"] == {"type": "number", "minimum": 0, "maximum": 0.5}
     weight = fields["metrics"]["items"]["properties"]["weight"]
     assert weight == {"type": "number", "minimum": 0, "maximum": 1}
+
+
+class Renamed(kinds.Everything, frozen=True, kw_only=True, rename="camel"):
+    """Its contract has Python's names of the fields, its JSON others."""
+
+    contract = msgspec.structs.replace(kinds.CONTRACT, partition_key=("box_name", "device_id"))
+
+    box_name: kinds.Key | None = None
+    device_id: kinds.Key
+
+
+@pytest.mark.parametrize(
+    ("event", "key"), [({"boxName": "b"}, "b"), ({"boxName": None}, "d"), ({}, "d")]
+)
+def test_the_partition_key_is_looked_up_by_the_names_that_json_has(
+    event: dict[str, Any], key: str
+) -> None:
+    """As the contract itself finds it."""
+    body = {"id": "x", "time": "2025-06-01T12:30:00Z", "deviceId": "d", **event}
+    data = json.dumps(body).encode()
+    assert key_of(Decoder(Renamed).decode(data), data) == key
+    for template, given in ((http.one, data), (http.many, b"[" + data + b"]")):
+        made = json.loads(render(template("s", Renamed), Input(given, {}), {}, {}))
+        (record,) = made.get("Records", [made])
+        assert record["PartitionKey"] == key
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 0}, {"burst": 5001}, {"daily_calls": 0}])
