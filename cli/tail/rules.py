@@ -6,6 +6,7 @@ nothing that stands in a file is lost. Only empty lines are passed over.
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from events.rejection import Reason
 
 NULLS = ("", "-")
 """What logs write where there is nothing."""
+SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+"""A form of times is tried with it."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +66,7 @@ class Parser:
         self._pattern = _compiled(rules)
         self._plain = rules.format == "json" and not (rules.fields or rules.times)
         _check(kind, rules, self._names)
+        _check_sources(rules, self._pattern)
         self._constants = {
             field: _constant(kind, field, value) for field, value in rules.constants.items()
         }
@@ -74,7 +78,9 @@ class Parser:
 
     def parse(self, data: bytes, name: str, first: Callable[[], bytes]) -> tuple[str, bytes] | None:
         """Partition key and data of a line; None for an empty one. `name` is the id of an event
-        that has none of its own; `first` is the first line of its log."""
+        that has none of its own; `first` is the first line of its log. A byte order mark, with
+        which spreadsheets begin a file, is no part of its first line."""
+        data = data.removeprefix(BOM_UTF8)
         if not data.strip():
             return None
         now = datetime.now(UTC)
@@ -134,7 +140,7 @@ class Parser:
             if found is None:
                 raise ValueError("the pattern does not match")
             return {name: value for name, value in found.groupdict().items() if value is not None}
-        columns = self._rules.columns or self._row(first().decode())
+        columns = self._rules.columns or self._row(first().decode("utf-8-sig"))
         return dict(zip(columns, self._row(text), strict=True))
 
     def _row(self, text: str) -> list[str]:
@@ -175,3 +181,26 @@ def _check(kind: type[Event], rules: Rules, names: list[str]) -> None:
         raise WrongUsage("Columns and a separator go with the format csv.")
     if len(rules.separator) != 1:
         raise WrongUsage(f"A separator is one character, not {rules.separator!r}.")
+    for field, form in rules.times.items():
+        try:
+            datetime.strptime(SOME_DAY.strftime(form), form)  # noqa: DTZ007  it is only tried
+        except (ValueError, re.error) as error:
+            raise WrongUsage(
+                f"{field} cannot be written as {form!r}: {error}. Say it as strptime has it, such"
+                " as %Y-%m-%dT%H:%M:%S%z."
+            ) from None
+
+
+def _check_sources(rules: Rules, pattern: "re.Pattern[str] | None") -> None:
+    """What fields are read from, where that is known before any line is."""
+    if pattern is not None:
+        there, what = tuple(pattern.groupindex), "the pattern has"
+    elif rules.columns:
+        there, what = rules.columns, "the columns are"
+    else:
+        return
+    for field, source in rules.fields.items():
+        if source not in there:
+            raise WrongUsage(
+                f"{field} cannot be read from {source!r}: {what} {', '.join(there) or 'no names'}."
+            )

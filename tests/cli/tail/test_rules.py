@@ -33,6 +33,7 @@ REPORT: dict[str, Any] = {
 LINE = json.dumps(REPORT).encode()
 CSV = b"stb-1-1-0,2025-06-01T12:30:00Z,stb-1,1,0,1.2.3,hr-100,north,1000,0.5,,60,false"
 HEADER = ",".join(REPORT)
+MARK = b"\xef\xbb\xbf"
 DEEP = LINE.replace(b"{", b'{"deep": ' + b"[" * 100_000 + b"]" * 100_000 + b", ", 1)
 
 
@@ -92,6 +93,22 @@ def test_a_constant_of_the_command_line_is_of_the_type_of_its_field() -> None:
 def test_csv_has_a_header_or_columns(rules: Rules, first: bytes) -> None:
     assert read(parse(rules, CSV, first)) == REPORT
     assert Parser(DeviceTelemetry, rules).header is bool(first)
+
+
+@pytest.mark.parametrize(
+    ("rules", "line", "first"),
+    [
+        (Rules(format="csv"), CSV, MARK + HEADER.encode()),
+        (Rules(format="csv", columns=tuple(REPORT)), MARK + CSV, b""),
+        (Rules(), MARK + LINE, b""),
+    ],
+    ids=["header", "columns", "json"],
+)
+def test_a_byte_order_mark_is_no_part_of_what_follows_it(
+    rules: Rules, line: bytes, first: bytes
+) -> None:
+    """Spreadsheets begin a file with one."""
+    assert read(parse(rules, line, first)) == REPORT
 
 
 def test_csv_may_be_quoted_and_separated_otherwise() -> None:
@@ -173,6 +190,20 @@ def test_empty_lines_are_passed_over() -> None:
         (Rules(constants={"cpu": 5}), "cpu cannot be 5: Expected `float` <= 1.0"),
         (Rules(columns=("a",)), "go with the format csv"),
         (Rules(format="csv", separator=""), "one character"),
+        (
+            Rules(format="pattern", pattern="(?P<at>.*) (?P<ms>.*)", fields={"event_time": "att"}),
+            "event_time cannot be read from 'att': the pattern has at, ms",
+        ),
+        (
+            Rules(format="csv", columns=("at", "ms"), fields={"event_time": "att"}),
+            "event_time cannot be read from 'att': the columns are at, ms",
+        ),
+        (
+            Rules(times={"event_time": "%Y-%m-%dT%Q"}),
+            "event_time cannot be written as '%Y-%m-%dT%Q': 'Q' is a bad directive",
+        ),
+        (Rules(times={"event_time": "%d/%m/%d"}), "event_time cannot be written as '%d/%m/%d'"),
+        (Rules(times={"event_time": "%"}), "event_time cannot be written as '%'"),
     ],
 )
 def test_rules_that_cannot_be_meant_are_refused(rules: Rules, said: str) -> None:
