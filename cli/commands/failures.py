@@ -12,6 +12,7 @@ from cli.terminal import aged, counted, printable, say, show, write, write_json,
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from typing import IO
 
     from rich.text import Text
 
@@ -124,43 +125,42 @@ def export(
         raise WrongUsage("Name batches, or choose them with --function and --since, not both.")
     batches = choose(archive_of(environment), ids or [], function=function, since=since)
     lines = exported(one.batch() for one in batches)
-    number = _write_file(to, lines) if to != STANDARD else _write_lines(lines)
+    number = _write_file(to, lines) if to != STANDARD else _write_lines(lines, sys.stdout.buffer)
     chosen = counted(len(batches), "failed batch", "failed batches")
     say(f"{counted(number, 'line')} of {chosen}.")
 
 
-def _write_lines(lines: "Iterable[bytes]") -> int:
+def _write_lines(lines: "Iterable[bytes]", file: "IO[bytes]") -> int:
     number = 0
     for line in lines:
-        sys.stdout.buffer.write(line)
+        file.write(line)
         number += 1
-    sys.stdout.flush()
+    file.flush()
     return number
 
 
 def _write_file(to: str, lines: "Iterable[bytes]") -> int:
-    """All of it under its name, or nothing: it is written beside it and then renamed."""
+    """All of it under its name, or nothing: it is written beside it and then renamed. Where the
+    name is a device or a pipe, which a file must not replace, it is written to."""
     import os
     from pathlib import Path
     from tempfile import NamedTemporaryFile
 
-    path, number = Path(to), 0
+    path = Path(to).resolve()
     if not path.parent.is_dir():
         raise WrongUsage(f"--to {to}: there is no folder {path.parent}.")
-    with (
-        written(path, "--to"),
-        NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file,
-    ):
-        try:
-            for line in lines:
-                file.write(line)
-                number += 1
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with written(path, "--to"):
+        if path.exists() and not path.is_file():
+            with path.open("wb") as there:
+                return _write_lines(lines, there)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                number = _write_lines(lines, file)
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
     return number
 
 
