@@ -188,18 +188,32 @@ def _from_json(sql: str, _: Type, wanted: Type) -> str:
     elif wanted.name == "map":
         made = _map(f"CAST({sql} AS MAP(VARCHAR, JSON))", map_of(VARCHAR, JSON), wanted)
     else:
-        fields = zip(wanted.field_names, wanted.arguments, strict=True)
-        made = ", ".join(
-            f"{quote(name)} := {convert(_json_member(sql, name, at), JSON, kind)}"
-            for at, (name, kind) in enumerate(fields)
-        )
-        made = f"struct_pack({made})"
-    return f"CASE WHEN coalesce(json_type({sql}), 'NULL') <> 'NULL' THEN {made} END"
+        return _json_row(sql, wanted)
+    return f"CASE WHEN {_is_there(sql)} THEN {made} END"
 
 
-def _json_member(sql: str, name: str, at: int) -> str:
-    """A field of a row: by name out of an object, by place out of an array."""
-    return f"trino_json_member({sql}, {text(name)}, {at})"
+def _is_there(sql: str) -> str:
+    return f"coalesce(json_type({sql}), 'NULL') <> 'NULL'"
+
+
+def _json_row(sql: str, wanted: Type) -> str:
+    """The fields of a row: by name out of an object, by place out of an array.
+
+    A list of one gives the value, and then its members, a name: what rows in rows and the casts
+    of the fields say several times is worked out once.
+    """
+    fields = list(zip(wanted.field_names, wanted.arguments, strict=True))
+    members = ", ".join(
+        f"{quote(name)} := trino_json_member(r_, {text(name)}, {at})"
+        for at, (name, _) in enumerate(fields)
+    )
+    made = ", ".join(
+        f"{quote(name)} := {convert(f'm_.{quote(name)}', JSON, kind)}" for name, kind in fields
+    )
+    found = f"CASE WHEN {_is_there('r_')} THEN struct_pack({members}) END"
+    found = f"list_transform([{sql}], LAMBDA r_: {found})"
+    made = f"CASE WHEN m_ IS NOT NULL THEN struct_pack({made}) END"
+    return f"list_transform({found}, LAMBDA m_: {made})[1]"
 
 
 SPECIAL = {

@@ -223,9 +223,15 @@ def contained(translator: Translator, node: exp.In) -> Typed:
     listed = f"{value} IN ({', '.join(items)})"
     if kind.name not in FLOATS:
         return Typed(f"({listed})", BOOLEAN)
-    if all(isinstance(item.unnest(), exp.Literal) for item in node.expressions):
+    if all(_is_number(item) for item in node.expressions):
         return Typed(f"({listed} AND trino_number({value}))", BOOLEAN)
     return Typed(f"({' OR '.join(compared('=', kind, value, item) for item in items)})", BOOLEAN)
+
+
+def _is_number(node: exp.Expr) -> bool:
+    """Whether it is a constant, so neither NULL nor NaN."""
+    node = node.unnest()
+    return isinstance(node.this if isinstance(node, exp.Neg) else node, exp.Literal)
 
 
 @translates(exp.Like, exp.Escape)

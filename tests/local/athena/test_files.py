@@ -375,7 +375,12 @@ def test_a_comparison_of_a_double_with_a_constant_skips_row_groups(tmp_path: Pat
     load()
     engine = Engine(tmp_path)
     read = {}
-    for node in ("250 < ratio", "ratio = 250", "ratio BETWEEN 250 AND 260", "ratio IN (1, 250)"):
+    for node in (
+        "250 < ratio",
+        "ratio = 250",
+        "ratio BETWEEN 250 AND 260",
+        "ratio IN (-1, 1, 250)",
+    ):
         column = Column("ratio", DOUBLE, "ratio")
         translator = Translator(Context(Nothing()), Scope([Source((), [column])]))
         where = condition(translator, grammar.parse(f"SELECT {node}").expressions[0])
@@ -389,7 +394,7 @@ def test_a_comparison_of_a_double_with_a_constant_skips_row_groups(tmp_path: Pat
         "250 < ratio": [("8", "10")],
         "ratio = 250": [("1", "10")],
         "ratio BETWEEN 250 AND 260": [("1", "10")],
-        "ratio IN (1, 250)": [("2", "10")],
+        "ratio IN (-1, 1, 250)": [("2", "10")],
     }
 
 
