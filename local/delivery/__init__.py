@@ -3,6 +3,10 @@
 Records are read from a shard, transformed, partitioned, buffered, converted and written as AWS
 does it; each thing that differs from AWS is named where it is decided, and marked [open] where
 AWS's way is not known.
+
+Conversion and partitioning ask for a size hint of at least 64 MiB, and no buffer gets that far
+here: it is delivered when the buffers of its delivery stream together take 24 MiB of memory (see
+`runner.EARLY_BYTES`). The interval of a hint is kept, its size only up to that.
 """
 
 from __future__ import annotations

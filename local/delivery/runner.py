@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from local.kinesis.stream import Stream as Kinesis
 
 EARLY_BYTES = 24 << 20
-"""Above this the biggest buffer of a delivery stream is delivered before it is due, so that many
-partitions do not fill the memory; AWS has more of it. [open]"""
+"""Above this the biggest buffer of a delivery stream is delivered before it is due. It is memory,
+not data: a record counts with `buffer.OVERHEAD`, so that a single buffer of records of 300 bytes
+ends as an object of 10 MiB, whatever larger size its hint has. AWS keeps to the hint; the records
+of one buffer of 64 MiB would take over 200 MiB here."""
 FULL_BYTES = 48 << 20
 """Above this nothing more is read until some of it is delivered."""
 PATIENCE_SECONDS = 3.0

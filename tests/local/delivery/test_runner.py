@@ -12,7 +12,9 @@ import pytest
 
 from local import functions
 from local.delivery import destination, lane, runner, world
+from local.delivery.buffer import Key, Kind
 from local.delivery.failure import Reason
+from local.delivery.record import Row, Source
 from local.delivery.stream import DeliveryStream
 from local.delivery.world import Unavailable
 from local.functions import Invocation
@@ -260,6 +262,22 @@ def test_the_biggest_buffer_is_delivered_early_when_memory_is_short(
     put(stream, b"x" * 600_000)
     until(lambda: bucket.objects)
     assert bucket.content == b"x" * 600_000
+
+
+def test_a_buffer_is_delivered_before_its_size_hint_when_its_records_take_the_memory() -> None:
+    configured = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket"}
+    hints = {"BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 900}}
+    kind, described = destination.created(
+        {"ExtendedS3DestinationConfiguration": configured | hints}
+    )
+    sizes: list[float] = []
+    for size in (300, 3_000):
+        tested = DeliveryStream("waits", "us-east-1", kind, described).runner
+        rows = [Row(bytes(size), Source(bytes(size), 0, str(n))) for n in range(10)]
+        while (job := tested._ready(0.0)) is None:
+            tested.add({Key(Kind.DATA, ""): [*rows]})
+        sizes.append(round(job.buffer.size / 2**20, 1))
+    assert sizes == [10.3, 21.2]
 
 
 def test_what_there_is_no_room_for_is_refused(start: Callable[..., DeliveryStream]) -> None:
