@@ -14,7 +14,8 @@ What is not as in Athena, besides what is refused by its name:
 - a timestamp with an offset other than UTC keeps its instant; asking for its local clock fails
   unless AT TIME ZONE says where;
 - NaN equals itself inside of arrays, rows and maps, in IN, ANY and ALL of a subquery, and is the
-  greatest number in array_max, max_by and max of several;
+  greatest number in array_max, max_by and max of several; a row group of a file that holds NaN and
+  otherwise only one number, by its statistics, is skipped where that number is not wanted;
 - of the keys of a JSON object that differ in case alone a row takes one; Athena's cast fails;
 - numbers taken out of JSON as text lose trailing zeros, objects keep the order of their keys;
 - DataScannedInBytes counts whole column chunks, as if no row group or page could be skipped, and
