@@ -60,12 +60,13 @@ def take(queue: Queue, count: int, seconds: float, ended: Callable[[], bool]) ->
     count of 0 only waits.
     """
     backend = sqs_backends[queue.account_id][queue.region]
-    timeout = max(1, queue.attributes["VisibilityTimeout"])  # what is never hidden has no end
-    if not count:
-        return _first(list, None, seconds, ended)
-    return _first(
-        lambda: RECEIVE(backend, queue.name, count, 0, timeout, ["All"]), queue, seconds, ended
-    )
+
+    def look() -> list[Message]:
+        # The timeout of now, not of when the wait began; what is never hidden has no end.
+        timeout = max(1, queue.attributes["VisibilityTimeout"])
+        return RECEIVE(backend, queue.name, count, 0, timeout, ["All"])
+
+    return _first(look, queue, seconds, ended) if count else _first(list, None, seconds, ended)
 
 
 def delete(queue: Queue, ids: Collection[str]) -> None:

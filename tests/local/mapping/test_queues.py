@@ -168,6 +168,16 @@ def test_an_answer_that_means_nothing_fails_the_whole_batch(lab: Lab, answer: st
     assert deliveries(lab, name)[:4] == [(1, "1"), (1, "2"), (2, "1"), (2, "2")]
 
 
+def test_a_message_hides_for_as_long_as_the_queue_says_when_it_is_received(lab: Lab) -> None:
+    """The mapping waits for messages all the time, since before the queue was changed too."""
+    name, queue = function(lab, RAISE), Queue(lab, VisibilityTimeout="600")
+    mapping(lab, name, queue)
+    lab.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "1"})
+    queue.send("bad")
+    until(lambda: len(seen(lab, name)) >= 2)
+    assert deliveries(lab, name)[:2] == [("bad", "1"), ("bad", "2")]
+
+
 def test_throttled_messages_wait_and_lose_no_receive(lab: Lab) -> None:
     name, queue = function(lab), Queue(lab, VisibilityTimeout="60")
     lab.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
