@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 HELD_MILLISECONDS = 2_000
 """How long a call is held so that its caller can be killed; it is made all the same, afterwards."""
-EFFECT_SECONDS = 6.0
-"""How long a fault in rescue or redrive is held for its effect; it may be that nothing failed."""
+EFFECT_SECONDS = 30.0
+"""How long a fault is held for its effect at most: a function that starts on a busy machine takes
+some, and it may be that nothing failed."""
 
 
 class Fault:
@@ -65,10 +66,13 @@ class Ruled(Fault):
         self.ids = run.world.proxy.add(*self.rules(run))
 
     def end(self, run: Run) -> None:
-        if self.stage == "rescue":
-            effect(lambda: self.fired(run) > 0)
+        if self.stage != "redrive":  # which is over: nothing comes any more
+            effect(lambda: self.happened(run))
         run.notes[self.name] = self.fired(run)
         run.world.proxy.drop(list(self.ids))
+
+    def happened(self, run: Run) -> bool:
+        return failed(run) if self.breaks else self.fired(run) > 0
 
     def fired(self, run: Run) -> int:
         fired = run.world.proxy.fired()
@@ -108,12 +112,13 @@ class Killed(Ruled):
         self._thread.start()
 
     def end(self, run: Run) -> None:
-        if self.stage == "rescue":
-            effect(lambda: self.killed > 0)
+        super().end(run)
         self._over.set()
         self._thread.join()
         run.notes[self.name] = self.killed
-        run.world.proxy.drop(list(self.ids))
+
+    def happened(self, run: Run) -> bool:  # noqa: ARG002  which need not fail for it
+        return self.killed > 0
 
     def _watch(self, run: Run) -> None:
         held = 0
@@ -142,7 +147,7 @@ class Variable(Fault):
 
     def end(self, run: Run) -> None:
         if self.breaks:  # a function that was changed starts anew, which takes a moment
-            effect(lambda: run.world.waiting() > 0 or bool(run.world.archived(run.began)))
+            effect(lambda: failed(run))
         run.world.set_variables(self._app, **{self._variable: self._before})
 
 
@@ -280,6 +285,11 @@ def effect(holds: Callable[[], bool]) -> None:
         until(holds, "the fault had an effect", EFFECT_SECONDS)
     except Never:
         return
+
+
+def failed(run: Run) -> bool:
+    """Whether the processor gave a batch up: it waits for its rescue, or is in the archive."""
+    return run.world.waiting() > 0 or bool(run.world.archived(run.began))
 
 
 def always(run: Run) -> bool:  # noqa: ARG001  nothing can be seen of where it is
