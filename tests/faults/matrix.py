@@ -439,31 +439,35 @@ RESCUE: list[Callable[[], Fault]] = [
         stage="rescue",
     ),
     *[
-        lambda at=at, before=before, said=said, when=when, step=step: Killed(
+        lambda at=at, before=before, said=said, when=when, times=times, step=step: Killed(
             "rescue",
             *before,
             name=f"rescue-killed-{step}",
             does=f"the rescue is killed before {said}",
             at=at,
+            times=times,
             when=when,
             stage="rescue",
         )
-        for step, (at, before, said, when) in enumerate(
+        # Two rescues work at once: the call that is held first may be the other's, of another step.
+        for step, (at, before, said, when, times) in enumerate(
             [
-                ("kinesis:GetShardIterator", (), "it reads", always),
-                ("kinesis:GetRecords", (), "the first page", always),
-                ("s3:PutObject", (), "it keeps the lines", always),
+                ("kinesis:GetShardIterator", (), "it reads", always, 1),
+                ("kinesis:GetRecords", (), "the first page", always, 1),
+                ("s3:PutObject", (), "it keeps the lines", always, 1),
                 (
                     "s3:PutObject",
                     (PUT_OBJECT,),
                     "it keeps the batch, with the lines kept",
                     lambda run: run.world.kept()[1] > run.world.kept()[0],
+                    4,
                 ),
                 (
                     "s3:PutObject",
                     (PUT_OBJECT, {**PUT_OBJECT, "response": LOST}),
                     "its message is deleted, with the batch kept",
                     lambda run: run.world.kept()[0] > 0 and run.world.waiting() > 0,
+                    4,
                 ),
             ],
             start=1,
