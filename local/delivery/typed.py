@@ -7,7 +7,6 @@ does not decode here and goes through `openx` alone. Rows become Arrow column by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from local.athena.sql import types
 from local.athena.sql.types import Type
@@ -46,7 +46,6 @@ class Layout:
         self._kinds = [kind for _, kind in columns]
         keys = [self._key(options.keys.get(name, name)) for name, _ in columns]
         self._row = types.row(self._kinds, keys)
-        self._readers = [attrgetter(name) for name in _names(self._row)]
         self._classes: dict[Type, type[Struct]] = {}
         self.decode = msgspec.json.Decoder(self._class(self._row)).decode
         self._coerce = self._struct(self._row)
@@ -57,10 +56,8 @@ class Layout:
 
     def batch(self, rows: list[Any]) -> Any:
         """The rows as an Arrow record batch; raises `Unfit` when some row is not canonical."""
-        arrays = [
-            build(kind, list(map(read, rows)))
-            for kind, read in zip(self._kinds, self._readers, strict=True)
-        ]
+        columns = zip(*map(astuple, rows), strict=True) if rows else ((),) * len(self._kinds)
+        arrays = [build(kind, column) for kind, column in zip(self._kinds, columns, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _key(self, key: str) -> str:
@@ -132,7 +129,7 @@ def _names(kind: Type) -> list[str]:
     return [f"c{number}" for number in range(len(kind.arguments))]
 
 
-def build(kind: Type, values: list[Any]) -> Any:
+def build(kind: Type, values: Sequence[Any]) -> Any:
     """Values of one column as an Arrow array; raises `Unfit`."""
     if kind.name not in hive.NESTED:
         return _primitive(kind, values)
@@ -168,7 +165,7 @@ def _offsets(values: Iterable[Any]) -> Any:
     return pa.array([*offsets, at], pa.int32())
 
 
-def _primitive(kind: Type, values: list[Any]) -> Any:
+def _primitive(kind: Type, values: Sequence[Any]) -> Any:
     try:
         if kind.name == "timestamp":
             return _timestamps(pa.array(values, pa.string()))
@@ -193,12 +190,18 @@ def _timestamps(texts: Any) -> Any:
     if _year_zero(texts):
         raise Unfit
     if pc.all(pc.ends_with(texts, "Z")).as_py():
-        if shortest < ZULU_LENGTH or pc.any(pc.match_substring(texts, " ")).as_py():
+        if shortest < ZULU_LENGTH or _holds(texts, b" "):
             raise Unfit
         return texts.cast(pa.timestamp("us", "UTC")).cast(hive.TIMESTAMP)
-    if shortest < PLAIN_LENGTH or pc.any(pc.match_substring(texts, "T")).as_py():
+    if shortest < PLAIN_LENGTH or _holds(texts, b"T"):
         raise Unfit
     return texts.cast(hive.TIMESTAMP)
+
+
+def _holds(texts: Any, character: bytes) -> bool:
+    """Whether any text of a new array has it: in the bytes of all at once, a third of the time that
+    a timestamp took went into looking at one after the other."""
+    return character in texts.buffers()[2].to_pybytes()
 
 
 def _dates(texts: Any) -> Any:
